@@ -1,0 +1,150 @@
+"""One value has exactly one sequence of bytes: strict canonical MessagePack.
+
+A hash or signature is taken over bytes, so two encodings of one value would be two ids. The encoder sorts map keys
+and uses the shortest form; the decoder refuses whatever the encoder would not have written (SPEC B-1 to B-4):
+``encode(decode(b)) == b`` or `NotCanonical`. Values are bool, int within +-(2^53 - 1), NFC text, bytes, lists, and
+maps with ASCII keys; there is no nil, no float and no extension type.
+
+Source: the MessagePack specification, and the measured defaults of its Python package (duplicate keys, non-minimal
+integers and NaN are accepted there, which is why the bytes are compared in the end).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+from unicodedata import is_normalized
+
+import msgpack
+
+from ledger.errors import LocalError, RemoteError
+
+Value = Any
+"""bool | int | str | bytes | list[Value] | dict[str, Value]; recursive, so checked at run time."""
+
+INTEGER_MAX = 2**53 - 1
+"""Any language's JSON can carry integers up to here exactly."""
+BYTES_MAX = 1 << 20
+"""1 MiB: the largest block, and so the largest thing anybody may send in one piece."""
+DEPTH_MAX = 16
+"""The deepest real value (an award with proposals and measures) needs 7."""
+CONTAINERS_MAX = 20_000
+"""Lists and maps in one value: 1 MiB of empty maps would cost 74 MiB of memory."""
+
+_CONTAINER_BYTES = bytes([*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF])
+_TAGS: dict[str, bytes] = {}
+
+
+class NotCanonical(RemoteError):
+    """These bytes are not the one encoding of a value."""
+
+
+def digest(purpose: str, *parts: bytes) -> bytes:
+    """SHA-256 of ``dpnode/<purpose>/1`` followed by `parts`: 32 bytes (SPEC B-5).
+
+    The tag keeps a signature made for one purpose from being shown as one for another.
+    """
+    tag = _TAGS.get(purpose)
+    if tag is None:
+        tag = _TAGS[purpose] = f"dpnode/{purpose}/1".encode("ascii")
+    return hashlib.sha256(tag + b"".join(parts)).digest()
+
+
+def encode(value: Value) -> bytes:
+    """The bytes of `value`; raises `LocalError` for a value that has none."""
+    return _pack(_ordered(value, DEPTH_MAX))
+
+
+def decode(data: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX) -> Value:
+    """The value of `data`; raises `NotCanonical` for anything `encode` would not have written."""
+    if len(data) > bytes_max:
+        raise NotCanonical(f"{len(data)} bytes where at most {bytes_max} are allowed")
+    if len(data) > CONTAINERS_MAX:
+        _refuse_bombs(data)
+    try:
+        value = msgpack.unpackb(data, raw=False, use_list=True, strict_map_key=True)
+    except (ValueError, msgpack.UnpackException) as problem:
+        raise NotCanonical(f"not MessagePack: {type(problem).__name__}") from None
+    _refuse_foreign(value, depth_max)
+    if _pack(value) != data:
+        raise NotCanonical("not the shortest encoding, or a key stands twice")
+    return value
+
+
+def _pack(value: Value) -> bytes:
+    packed: bytes = msgpack.packb(value, use_bin_type=True)
+    return packed
+
+
+def _refuse_bombs(data: bytes) -> None:
+    """Count containers exactly, unless the cheap upper bound already says there are few."""
+    if len(data) - len(data.translate(None, _CONTAINER_BYTES)) <= CONTAINERS_MAX:
+        return
+    left = CONTAINERS_MAX
+
+    def count(container: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise NotCanonical(f"more than {CONTAINERS_MAX} lists and maps")
+
+    try:
+        msgpack.unpackb(data, raw=False, strict_map_key=True, object_pairs_hook=count, list_hook=count)
+    except NotCanonical:
+        raise
+    except (ValueError, msgpack.UnpackException) as problem:
+        raise NotCanonical(f"not MessagePack: {type(problem).__name__}") from None
+
+
+def _refuse_foreign(value: Value, depth: int) -> None:
+    """Check types, ranges, key order and text form of a decoded value."""
+    kind = value.__class__
+    if kind is dict:
+        if depth == 0:
+            raise NotCanonical("nested too deeply")
+        last = ""
+        for key, item in value.items():
+            if key.__class__ is not str or not key.isascii():
+                raise NotCanonical("a map key is not ASCII text")
+            if key <= last:
+                raise NotCanonical("map keys are not in byte order")
+            last = key
+            _refuse_foreign(item, depth - 1)
+    elif kind is list:
+        if depth == 0:
+            raise NotCanonical("nested too deeply")
+        for item in value:
+            _refuse_foreign(item, depth - 1)
+    elif kind is int:
+        if not -INTEGER_MAX <= value <= INTEGER_MAX:
+            raise NotCanonical("an integer is beyond 2^53 - 1")
+    elif kind is str:
+        if not value.isascii() and not is_normalized("NFC", value):
+            raise NotCanonical("a text is not in NFC")
+    elif kind is not bytes and kind is not bool:
+        raise NotCanonical(f"a {kind.__name__} has no place here")
+
+
+def _ordered(value: Value, depth: int) -> Value:
+    """`value` with every map in key order; our own mistakes are found here, before they are signed."""
+    if isinstance(value, (bool, bytes)):
+        return value
+    if isinstance(value, int):
+        if not -INTEGER_MAX <= value <= INTEGER_MAX:
+            raise LocalError(f"an integer beyond 2^53 - 1 cannot be encoded: {value}")
+        return int(value)
+    if isinstance(value, str):
+        if not value.isascii() and not is_normalized("NFC", value):
+            raise LocalError("a text that is not NFC cannot be encoded")
+        return str(value)
+    if depth == 0:
+        raise LocalError("a value nested too deeply cannot be encoded")
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str) or not key.isascii() or not key:
+                raise LocalError(f"a map key must be ASCII text: {key!r}")
+        return {str(key): _ordered(value[key], depth - 1) for key in sorted(value)}
+    if isinstance(value, Sequence):
+        return [_ordered(item, depth - 1) for item in value]
+    raise LocalError(f"a {type(value).__name__} cannot be encoded")

@@ -1,0 +1,148 @@
+"""Hash trees: one over the entries of a block, one over the 2^16 buckets of the state.
+
+The entries tree is that of RFC 6962 (split at the largest power of two below the size), with our own tags, so a leaf
+can never be shown as a node. The state tree is a full binary tree of depth 16 kept in one flat array, of which a
+block's changes touch only the paths above the changed buckets (SPEC S-2, S-3).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import insort
+from collections.abc import Iterable, Sequence
+
+BUCKET_BITS = 16
+BUCKETS = 1 << BUCKET_BITS
+HASH_BYTES = 32
+
+_NODE = b"dpnode/node/1"
+_BUCKET = b"dpnode/bucket/1"
+_sha = hashlib.sha256
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of an inner node."""
+    return _sha(_NODE + left + right).digest()
+
+
+def list_root(leaves: Sequence[bytes]) -> bytes:
+    """The root over leaf hashes in their order; that of no leaves is the hash of the bare node tag."""
+    if not leaves:
+        return _sha(_NODE).digest()
+    # Pairing level by level and carrying an odd last node up gives exactly the largest-power-of-two split.
+    level = list(leaves)
+    while len(level) > 1:
+        paired = [_sha(_NODE + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
+        if len(level) % 2:
+            paired.append(level[-1])
+        level = paired
+    return level[0]
+
+
+def list_proof(leaves: Sequence[bytes], index: int) -> list[tuple[bool, bytes]]:
+    """The siblings from leaf `index` to the root: (sibling is on the left, its hash)."""
+    path: list[tuple[bool, bytes]] = []
+    level = list(leaves)
+    while len(level) > 1:
+        sibling = index ^ 1
+        if sibling < len(level):
+            path.append((sibling < index, level[sibling]))
+        paired = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        if len(level) % 2:
+            paired.append(level[-1])
+        level, index = paired, index // 2
+    return path
+
+
+def follow(leaf: bytes, path: Iterable[tuple[bool, bytes]]) -> bytes:
+    """The root that `leaf` and its siblings lead to."""
+    for is_left, sibling in path:
+        leaf = node_hash(sibling, leaf) if is_left else node_hash(leaf, sibling)
+    return leaf
+
+
+def bucket_of(key: bytes) -> int:
+    """The bucket a state key lives in: the first 16 bits of its SHA-256 (SPEC S-2)."""
+    return int.from_bytes(_sha(key).digest()[:2], "big")
+
+
+def bucket_hash(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The leaf of one bucket: its pairs in key order, each part behind its length in 4 bytes (SPEC S-2)."""
+    parts = [_BUCKET]
+    for key, value in pairs:
+        parts += (len(key).to_bytes(4, "big"), key, len(value).to_bytes(4, "big"), value)
+    return _sha(b"".join(parts)).digest()
+
+
+class StateTree:
+    """The Merkle tree over all buckets; node 1 is the root, the children of node i are 2i and 2i + 1."""
+
+    __slots__ = ("_keys", "_nodes")
+
+    def __init__(self) -> None:
+        hashes = [bucket_hash(())]
+        for _ in range(BUCKET_BITS):
+            hashes.append(node_hash(hashes[-1], hashes[-1]))
+        nodes = bytearray(HASH_BYTES)
+        for depth in range(BUCKET_BITS + 1):
+            nodes += hashes[BUCKET_BITS - depth] * (1 << depth)
+        self._nodes = nodes
+        self._keys: dict[int, list[bytes]] = {}
+
+    @property
+    def root(self) -> bytes:
+        """32 bytes that stand for the whole state."""
+        return bytes(self._nodes[HASH_BYTES : 2 * HASH_BYTES])
+
+    def update(self, values: dict[bytes, bytes], changed: Iterable[bytes]) -> bytes:
+        """Bring the tree up to `values`, of which `changed` keys may differ; returns the new root."""
+        touched: set[int] = set()
+        for key in changed:
+            bucket = bucket_of(key)
+            touched.add(bucket)
+            keys = self._keys.setdefault(bucket, [])
+            if key in values:
+                if key not in keys:
+                    insort(keys, key)
+            elif key in keys:
+                keys.remove(key)
+        nodes = self._nodes
+        level: set[int] = set()
+        for bucket in touched:
+            i = BUCKETS + bucket
+            nodes[i * 32 : i * 32 + 32] = bucket_hash((key, values[key]) for key in self._keys[bucket])
+            level.add(i >> 1)
+            if not self._keys[bucket]:
+                del self._keys[bucket]
+        while level:
+            above: set[int] = set()
+            for i in level:
+                # Two siblings lie next to each other, so one slice is both children.
+                nodes[i * 32 : i * 32 + 32] = _sha(_NODE + nodes[i * 64 : i * 64 + 64]).digest()
+                if i > 1:
+                    above.add(i >> 1)
+            level = above
+        return self.root
+
+    def bucket_keys(self, bucket: int) -> list[bytes]:
+        """The keys of one bucket, in order."""
+        return list(self._keys.get(bucket, ()))
+
+    def path(self, bucket: int) -> list[bytes]:
+        """The 16 siblings from a bucket's leaf up to the root."""
+        i = BUCKETS + bucket
+        siblings = []
+        while i > 1:
+            j = i ^ 1
+            siblings.append(bytes(self._nodes[j * 32 : j * 32 + 32]))
+            i >>= 1
+        return siblings
+
+
+def follow_bucket(leaf: bytes, bucket: int, siblings: Sequence[bytes]) -> bytes:
+    """The state root that a bucket's leaf and its 16 siblings lead to."""
+    i = BUCKETS + bucket
+    for sibling in siblings:
+        leaf = node_hash(sibling, leaf) if i & 1 else node_hash(leaf, sibling)
+        i >>= 1
+    return leaf

@@ -1,0 +1,155 @@
+"""The state: one flat map from key bytes to canonical values, and overlays that may be thrown away.
+
+Everything the ledger knows stands in one map, so that the root, proofs, snapshots, storage and roll-back are the same
+few lines for every family (SPEC S-1). Values are held as their canonical bytes and decoded anew at every `get`: what
+a rule reads can be changed freely and affects nothing until it is `put`.
+
+Invariant: `State` changes only through `merge`, so its tree and its map never differ by more than the pending keys
+that `root()` folds in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from sortedcontainers import SortedDict
+
+from ledger.canonical import BYTES_MAX, Value, decode, encode
+from ledger.merkle import StateTree
+
+
+class View(Protocol):
+    """Anything that can be read like a state."""
+
+    def get(self, key: bytes) -> Value | None:
+        """The value under `key`, freshly decoded, or None."""
+
+    def raw(self, key: bytes) -> bytes | None:
+        """The canonical bytes under `key`, or None."""
+
+    def raw_range(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """All pairs whose key begins with `prefix`, in key order."""
+
+    def range(self, prefix: bytes) -> Iterator[tuple[bytes, Value]]:
+        """As `raw_range`, decoded."""
+
+
+class _Reading:
+    """`get` and `range` in terms of `raw` and `raw_range`."""
+
+    __slots__ = ()
+
+    def raw(self, key: bytes) -> bytes | None:
+        """The canonical bytes under `key`, or None."""
+        raise AssertionError("each view has its own")
+
+    def raw_range(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """All pairs under `prefix`."""
+        raise AssertionError("each view has its own")
+
+    def get(self, key: bytes) -> Value | None:
+        """The value under `key`, freshly decoded, or None."""
+        found = self.raw(key)
+        return None if found is None else decode(found, bytes_max=BYTES_MAX)
+
+    def range(self, prefix: bytes) -> Iterator[tuple[bytes, Value]]:
+        """All pairs whose key begins with `prefix`, in key order, decoded."""
+        for key, value in self.raw_range(prefix):
+            yield key, decode(value, bytes_max=BYTES_MAX)
+
+
+class State(_Reading):
+    """What is final: the base every overlay stands on."""
+
+    __slots__ = ("_changed", "_tree", "_values")
+
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        self._values: SortedDict[bytes, bytes] = SortedDict(pairs)
+        self._tree = StateTree()
+        self._changed: set[bytes] = set(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def raw(self, key: bytes) -> bytes | None:
+        """The canonical bytes under `key`, or None."""
+        found: bytes | None = self._values.get(key)
+        return found
+
+    def raw_range(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """All pairs whose key begins with `prefix`, in key order."""
+        for key in self._values.irange(prefix):
+            if not key.startswith(prefix):
+                return
+            yield key, self._values[key]
+
+    def merge(self, changes: dict[bytes, bytes | None]) -> None:
+        """Make an overlay's changes part of what is final."""
+        for key, value in changes.items():
+            if value is None:
+                self._values.pop(key, None)
+            else:
+                self._values[key] = value
+        self._changed.update(changes)
+
+    def root(self) -> bytes:
+        """32 bytes that stand for the whole map (SPEC S-2)."""
+        if self._changed:
+            self._tree.update(self._values, self._changed)
+            self._changed.clear()
+        return self._tree.root
+
+    def root_with(self, changes: dict[bytes, bytes | None]) -> bytes:
+        """The root as it would be after `changes`, leaving the state as it is."""
+        before = {key: self._values.get(key) for key in changes}
+        self.merge(changes)
+        root = self.root()
+        self.merge(before)
+        return root
+
+    def tree(self) -> StateTree:
+        """The tree, brought up to date, for proofs."""
+        self.root()
+        return self._tree
+
+
+class Overlay(_Reading):
+    """Changes on top of a view, kept apart until they are merged or forgotten."""
+
+    __slots__ = ("_below", "changes")
+
+    def __init__(self, below: View) -> None:
+        self._below = below
+        self.changes: dict[bytes, bytes | None] = {}
+        """Key -> canonical bytes, or None where the key was deleted."""
+
+    def raw(self, key: bytes) -> bytes | None:
+        """The canonical bytes under `key`, or None."""
+        if key in self.changes:
+            return self.changes[key]
+        return self._below.raw(key)
+
+    def raw_range(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """All pairs whose key begins with `prefix`, in key order."""
+        own = sorted(key for key in self.changes if key.startswith(prefix))
+        if not own:
+            yield from self._below.raw_range(prefix)
+            return
+        merged = {**dict(self._below.raw_range(prefix)), **{key: self.changes[key] for key in own}}
+        for key in sorted(merged):
+            value = merged[key]
+            if value is not None:
+                yield key, value
+
+    def put(self, key: bytes, value: Value) -> None:
+        """Set `key` to `value`."""
+        self.changes[key] = encode(value)
+
+    def delete(self, key: bytes) -> None:
+        """Remove `key`; no error where it was not there."""
+        self.changes[key] = None
+
+    def absorb(self, above: Overlay) -> None:
+        """Take over the changes of an overlay that stands on this one."""
+        self.changes.update(above.changes)
