@@ -1,0 +1,1 @@
+"""How an owner's command reaches the running daemon: typed questions and answers over a Unix socket."""
