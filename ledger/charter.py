@@ -216,7 +216,7 @@ def write_member(
         record["sponsor"] = sponsor
     tx.put(b"member/" + member, record)
     for key, role in ((root, Role.ROOT), (working, Role.WORKING)):
-        members.put_key(tx, key, {"member": member, "role": role.value, "seq": 0, "since": time_ms})
+        members.put_key(tx, key, {"member": member, "role": role.value, "since": time_ms})
     members.put_peer(tx, peer, member)
 
 

@@ -200,6 +200,8 @@ class Either:
         (self.if_map if value.__class__ is dict else self.otherwise).check(value, path)
 
 
+INTEGER_FORM = Int(1)
+"""A count of at least one."""
 ID = Bytes(32)
 """A 32-byte hash or key."""
 MOMENT_MS = Int(0, 2**47)

@@ -1,7 +1,7 @@
 """Who is a member and which keys speak for them: questions every family asks, and the records behind them.
 
-State: ``member/<id>`` the member's record, ``key/<public key>`` what a key is and how far its sequence has come,
-``peer/<peer id>`` whose machine that is. Only `membership.py` and the charter write member records.
+State: ``member/<id>`` the member's record, ``key/<public key>`` what a key is for and since when,
+``seq/<public key>`` the last sequence it used, ``peer/<peer id>`` whose machine that is. Only `membership.py` and the charter write member records.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def is_member(view: View, member: bytes) -> bool:
 
 
 def key_record(view: View, key: bytes) -> dict[str, Any] | None:
-    """{member, role, seq, since, ended?, until?}, or None."""
+    """{member, role, since, ended?, until?}, or None."""
     record: dict[str, Any] | None = view.get(b"key/" + key)
     return record
 

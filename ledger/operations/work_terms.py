@@ -12,9 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.canonical import Value
-from ledger.errors import RemoteError
-from ledger.form import ID, MOMENT_MS, PARAMETERS, PRICE_LINE, Int, List, Map, Text
+from ledger.form import ID, MOMENT_MS, PARAMETERS, PRICE_LINE, Bytes, Int, List, Malformed, Map, Text
 from ledger.keys import MemberId, PublicKey
 from ledger.statement import Statement
 
@@ -62,7 +60,7 @@ PROPOSAL = Map(
         "deliver_by": MOMENT_MS,
         "function": ID,
         "network": ID,
-        "nonce": Text(0) if False else ID,
+        "nonce": Bytes(16),
         "parameters": PARAMETERS,
         "price": List(PRICE_LINE, 1, PRICE_LINES_MAX),
         "provider": ID,
@@ -72,3 +70,123 @@ PROPOSAL = Map(
     },
     {"asset": ID, "design": ID, "part": Text(200), "prose": ID},
 )
+"""The signed map, every key (SPEC W-2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceLine:
+    """So much of one thing: a credit's smallest units, an asset's units, or output."""
+
+    kind: str
+    thing: bytes
+    """32 bytes: the credit, asset or lot."""
+    amount: int
+
+    def to_value(self) -> dict[str, Any]:
+        """The form in signed bytes."""
+        return {"amount": self.amount, "id": self.thing, "kind": self.kind}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What both sides agreed the ledger shall compute with."""
+
+    inspection_ms: int
+    """How long a delivery may lie without a receipt before it can be claimed."""
+    void_after_ms: int
+    """How long past deliver-by either side may call an undelivered job off."""
+    cancel_awarded_bp: int
+    cancel_started_bp: int
+    cancel_delivered_bp: int
+    silence_ms: int
+    """How long the arbiter has."""
+    silence_split_bp: int
+    """The provider's part of what is left when the arbiter was silent."""
+
+    def to_value(self) -> dict[str, Any]:
+        """The form in signed bytes."""
+        return {
+            "cancel": {
+                "awarded": self.cancel_awarded_bp,
+                "delivered": self.cancel_delivered_bp,
+                "started": self.cancel_started_bp,
+            },
+            "inspection_ms": self.inspection_ms,
+            "silence_ms": self.silence_ms,
+            "silence_split_bp": self.silence_split_bp,
+            "void_after_ms": self.void_after_ms,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A provider's binding offer, shape checked; its signature and standing are judged elsewhere."""
+
+    id: bytes
+    """32 bytes: the statement's id, and the id of the job once awarded."""
+    key: PublicKey
+    """The key that signed it."""
+    network: bytes
+    call: bytes
+    provider: MemberId
+    customer: MemberId
+    function: bytes
+    parameters: dict[str, Any]
+    quantity: int
+    price: tuple[PriceLine, ...]
+    deliver_by_ms: int
+    until_ms: int
+    arbiters: tuple[MemberId, ...]
+    terms: Terms
+    extras: dict[str, Any]
+    """asset, design, part, prose where given."""
+
+
+def read_price(value: list[dict[str, Any]]) -> tuple[PriceLine, ...]:
+    """Price lines whose form was checked."""
+    return tuple(PriceLine(kind=line["kind"], thing=line["id"], amount=line["amount"]) for line in value)
+
+
+def read_terms(value: dict[str, Any]) -> Terms:
+    """Terms whose form was checked."""
+    cancel = value["cancel"]
+    return Terms(
+        inspection_ms=value["inspection_ms"],
+        void_after_ms=value["void_after_ms"],
+        cancel_awarded_bp=cancel["awarded"],
+        cancel_started_bp=cancel["started"],
+        cancel_delivered_bp=cancel["delivered"],
+        silence_ms=value["silence_ms"],
+        silence_split_bp=value["silence_split_bp"],
+    )
+
+
+def read_proposal(statement: Statement) -> Proposal:
+    """The proposal in a statement (SPEC W-2, W-8); raises `RemoteError` where it is none.
+
+    Price lines must be distinct in (kind, id), or a payment could be told apart in two ways; arbiters as well.
+    """
+    content = statement.content
+    PROPOSAL.check(content, PURPOSE)
+    price = read_price(content["price"])
+    if len({(line.kind, line.thing) for line in price}) < len(price):
+        raise Malformed(f"{PURPOSE}.price", "one thing is priced twice")
+    if len(set(content["arbiters"])) < len(content["arbiters"]):
+        raise Malformed(f"{PURPOSE}.arbiters", "one arbiter is named twice")
+    return Proposal(
+        id=statement.id,
+        key=statement.key,
+        network=content["network"],
+        call=content["call"],
+        provider=MemberId(content["provider"]),
+        customer=MemberId(content["customer"]),
+        function=content["function"],
+        parameters=content["parameters"],
+        quantity=content["quantity"],
+        price=price,
+        deliver_by_ms=content["deliver_by"],
+        until_ms=content["until"],
+        arbiters=tuple(MemberId(member) for member in content["arbiters"]),
+        terms=read_terms(content["terms"]),
+        extras={name: content[name] for name in PROPOSAL.optional if name in content},
+    )

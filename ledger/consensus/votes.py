@@ -1,0 +1,130 @@
+"""Votes and certificates: what a witness signs, and when enough of them have (SPEC V-1 to V-5).
+
+A vote signs (network, epoch, view, kind, block id). A certificate is a quorum of valid votes of distinct witnesses of
+one epoch's list, of one kind, view and id; it convinces anyone who has the charter. n = 1 is a quorum like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ledger.canonical import Value, decode, digest, encode
+from ledger.errors import RemoteError
+from ledger.form import ID, Bytes, Choice, Int, List, Map
+from ledger.keys import PublicKey, Signature, SigningKey, verify
+
+WITNESSES_MAX = 64
+"""A certificate of 64 votes has 5 KiB; the network is run by a few always-on machines."""
+CERTIFICATE_BYTES_MAX = 8192
+
+
+class VoteKind(StrEnum):
+    """What a vote says of a view."""
+
+    NOTARIZE = "notarize"
+    """This is the leader's block and I have checked it."""
+    NULLIFY = "nullify"
+    """This view brought nothing in time."""
+    FINALIZE = "finalize"
+    """I have seen the block notarized and never gave the view up."""
+
+
+class BadCertificate(RemoteError):
+    """This does not show what it claims."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """A quorum's word on one view."""
+
+    epoch: int
+    view: int
+    kind: VoteKind
+    block: bytes
+    """32 bytes; empty for a nullified view."""
+    votes: tuple[tuple[int, Signature], ...]
+    """(place in the epoch's witness list, signature), by place."""
+
+
+_CERTIFICATE = Map(
+    {
+        "epoch": Int(1),
+        "kind": Choice(*(kind.value for kind in VoteKind)),
+        "view": Int(1),
+        "votes": List(Map({"sig": Bytes(64), "witness": Int(0, WITNESSES_MAX - 1)}), 1, WITNESSES_MAX),
+    },
+    {"block": ID},
+)
+
+
+def faulty_max(witnesses: int) -> int:
+    """How many of n witnesses may fail or lie: f = (n - 1) // 3."""
+    return (witnesses - 1) // 3
+
+
+def quorum(witnesses: int) -> int:
+    """How many of n witnesses must agree: q = n - f."""
+    return witnesses - faulty_max(witnesses)
+
+
+def vote_id(network: bytes, epoch: int, view: int, kind: VoteKind, block: bytes) -> bytes:
+    """What a vote signs: 32 bytes (V-1)."""
+    content: dict[str, Value] = {"epoch": epoch, "kind": kind.value, "network": network, "view": view}
+    if block:
+        content["block"] = block
+    return digest("vote", encode(content))
+
+
+def sign_vote(signer: SigningKey, network: bytes, epoch: int, view: int, kind: VoteKind, block: bytes) -> Signature:
+    """A witness's signature under a vote."""
+    return signer.sign(vote_id(network, epoch, view, kind, block))
+
+
+def check_certificate(certificate: Certificate, network: bytes, epoch: int, keys: Sequence[PublicKey]) -> None:
+    """Raise `BadCertificate` unless a quorum of `keys`, the epoch's list, signed it (V-3).
+
+    One's own signature is verified like any other: exempting it would let a garbage certificate halt a witness.
+    """
+    if certificate.epoch != epoch:
+        raise BadCertificate(f"the certificate is of epoch {certificate.epoch}, not {epoch}")
+    places = [place for place, _ in certificate.votes]
+    if places != sorted(set(places)) or places[-1] >= len(keys):
+        raise BadCertificate("the certificate's witnesses are not distinct, in order and of this epoch")
+    if len(places) < quorum(len(keys)):
+        raise BadCertificate(f"{len(places)} of {len(keys)} witnesses signed, {quorum(len(keys))} are needed")
+    message = vote_id(network, epoch, certificate.view, certificate.kind, certificate.block)
+    for place, signature in certificate.votes:
+        if not verify(keys[place], message, signature):
+            raise BadCertificate(f"the signature of witness {place} is wrong")
+
+
+def write_certificate(certificate: Certificate) -> bytes:
+    """How a certificate is stored and travels."""
+    content: dict[str, Value] = {
+        "epoch": certificate.epoch,
+        "kind": certificate.kind.value,
+        "view": certificate.view,
+        "votes": [{"sig": signature, "witness": place} for place, signature in certificate.votes],
+    }
+    if certificate.block:
+        content["block"] = certificate.block
+    return encode(content)
+
+
+def read_certificate(data: bytes) -> Certificate:
+    """The certificate in these bytes, its votes not yet verified; raises `NotCanonical` or `Malformed`."""
+    value: dict[str, Any] = decode(data, bytes_max=CERTIFICATE_BYTES_MAX)
+    _CERTIFICATE.check(value)
+    kind = VoteKind(value["kind"])
+    if (kind is VoteKind.NULLIFY) == ("block" in value):
+        raise BadCertificate("a nullification names no block, every other certificate one")
+    return Certificate(
+        epoch=value["epoch"],
+        view=value["view"],
+        kind=kind,
+        block=value.get("block", b""),
+        votes=tuple((vote["witness"], Signature(vote["sig"])) for vote in value["votes"]),
+    )
