@@ -1,7 +1,7 @@
 """From the first sign of work to the last piece paid: progress, deliver, receipt, claim after silence.
 
-Pieces are counted oldest delivery first. A receipt pays what it accepts; pieces it does not mention stay under inspection, and
-their time runs on from their own delivery.
+Pieces are counted oldest delivery first. A receipt pays what it accepts; pieces it does not mention stay under
+inspection, and their time runs on from their own delivery.
 Source: the design's "A job between two workshops", rules 5 and 6; SPEC W-12 to W-18.
 """
 

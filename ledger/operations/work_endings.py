@@ -1,6 +1,7 @@
 """How a job ends before all pieces are paid: cancel, fail, void; dispute, ruling, an arbiter's silence.
 
-All of it is computed from terms both sides signed before the award. What is not paid here goes back when the job ends.
+All of it is computed from terms both sides signed before the award. What is not paid here goes back when the job
+ends.
 Source: the design's "A job between two workshops", rules 5 and 6; SPEC W-19 to W-25.
 """
 

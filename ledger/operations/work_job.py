@@ -1,10 +1,10 @@
 """A job as the state keeps it: one record, its log, and the lists it stands in.
 
-State (all ids 32 bytes): `job/<job>` the record; `job-log/<job><number, 4 bytes>` one line per move (W-28);
-`job-open/<member><job>` and `job-ended/<member><job>` each member's jobs with the time of award (W-29);
+State (all ids 32 bytes): `job/<job>` the record; `job-log/<job><number, 4 bytes>` one line per move (W-28); `job-
+open/<member><job>` and `job-ended/<member><job>` each member's jobs with the time of award (W-29);
 `call/<call><customer>` the award that closed a call for that customer (W-7).
-Invariants: while a job is open its hold holds exactly `left`; accepted + under inspection <= quantity; `owed` is what was
-rejected and not delivered anew.
+Invariants: while a job is open its hold holds exactly `left`; accepted + under inspection <= quantity; `owed` is what
+was rejected and not delivered anew.
 Not here: any rule about who may change it (`work_stages`, `work_moves`).
 Source: SPEC W-7, W-28, W-29.
 """
@@ -149,7 +149,7 @@ def job_key(job: bytes) -> bytes:
 
 
 def call_key(call: bytes, customer: bytes) -> bytes:
-    """Where it stands that a call is closed; scoped to its customer, since only the call itself names who made it (W-7)."""
+    """Where it stands that a call is closed for a customer: the ledger never sees who made the call (W-7)."""
     return b"call/" + call + customer
 
 

@@ -1,7 +1,7 @@
 """What a job pays and when: whole amounts per price line, rounded so that nothing is lost or made.
 
-Every amount is computed from the price and what was already paid, never summed up piece by piece, so any order of part
-receipts pays the same in the end.
+Every amount is computed from the price and what was already paid, never summed up piece by piece, so any order of
+part receipts pays the same in the end.
 Source: the design's "A job between two workshops", rules 5 and 6; SPEC W-16, W-19, W-23, W-25.
 """
 
@@ -16,9 +16,7 @@ def instalment(job: Job, accepted: int) -> tuple[int, ...]:
 
     floor(amount x accepted / quantity) less what was paid: for the last piece that is all the rest.
     """
-    return tuple(
-        line.amount * accepted // job.quantity - paid for line, paid in zip(job.price, job.paid, strict=True)
-    )
+    return tuple(line.amount * accepted // job.quantity - paid for line, paid in zip(job.price, job.paid, strict=True))
 
 
 def part_of_left(job: Job, share_bp: int) -> tuple[int, ...]:

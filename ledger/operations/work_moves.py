@@ -1,7 +1,7 @@
 """Whether a move may be made, by whom and from when; and what a move comes to.
 
-`may` is asked by the fold before every move and by the questions for what comes next, so what a node shows as possible is
-what the ledger takes. A move's own file turns a job into a `Change`; only `work.py` writes it down.
+`may` is asked by the fold before every move and by the questions for what comes next, so what a node shows as
+possible is what the ledger takes. A move's own file turns a job into a `Change`; only `work.py` writes it down.
 Source: SPEC W-11, W-17, W-21, W-22, W-26.
 """
 

@@ -1,9 +1,9 @@
 """The life of a job as a table: which party may make which move in which stage, and where that leads.
 
-Everything that asks "may this happen?" asks TABLE: the fold (`work_moves`), the questions (`work_queries`), the tests and the
-drawing in SPEC.md. A pair that is not in TABLE is refused (W-11, W-26).
-Invariants: a stage that ends has no row; every other stage can be ended by each party without the other's help, sooner
-or later; only the due list makes a move of no party.
+Everything that asks "may this happen?" asks TABLE: the fold (`work_moves`), the questions (`work_queries`), the tests
+and the drawing in SPEC.md. A pair that is not in TABLE is refused (W-11, W-26).
+Invariants: a stage that ends has no row; every other stage can be ended by each party without the other's help,
+sooner or later; only the due list makes a move of no party.
 Not here: amounts (`work_money`), times and counts (`work_moves`), what is written where (`work_job`).
 Source: the design's "A job between two workshops"; SPEC W-11 to W-26.
 """

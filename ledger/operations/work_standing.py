@@ -1,7 +1,7 @@
 """A provider's standing: six counters computed from jobs on the ledger, and nothing else.
 
-State: `standing/<member>`. No score and no opinion: whoever ranks proposals weighs the counters as its owner decides, and
-they gate nothing here.
+State: `standing/<member>`. No score and no opinion: whoever ranks proposals weighs the counters as its owner decides,
+and they gate nothing here.
 Invariant: a counter only grows, and stops at 2^53 - 1.
 Source: the design's "The owner's policy decides"; SPEC W-27.
 """
