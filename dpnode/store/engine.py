@@ -1,0 +1,69 @@
+"""The sqlite3 driver behind the `Port`: opening a file, running statements, naming what the disk did."""
+
+import sqlite3
+from pathlib import Path
+
+from dpnode.store.errors import StoreUnreadable, error_of
+from dpnode.store.statement import Row, Statement
+
+
+class SqlitePort:
+    """One sqlite3 connection in autocommit mode."""
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self.connection = connection
+        self.path = path
+
+    def run(self, statement: Statement) -> list[Row]:
+        """Execute one statement; see `Port.run`."""
+        try:
+            if statement.many:
+                self.connection.executemany(statement.sql, statement.parameters)
+                return []
+            return self.connection.execute(statement.sql, statement.parameters).fetchall()
+        except sqlite3.Error as error:
+            named = error_of(self.path, getattr(error, "sqlite_errorcode", 0), str(error))
+            if named is None:
+                raise
+            raise named from error
+
+    def abandon(self) -> None:
+        """Roll back; after some disk errors SQLite has done so by itself."""
+        if self.connection.in_transaction:
+            try:
+                self.connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                # The error that brought us here is already on its way up, and an unfinished transaction is void anyway.
+                return
+
+    def close(self) -> None:
+        """Close; the last connection to go empties the write-ahead log."""
+        self.connection.close()
+
+
+def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
+    """A connection in autocommit mode. Raises StoreUnreadable when the file cannot be opened.
+
+    A reader of a folder it may not write to gets the file as it stands: right as long as no log lies beside it.
+    """
+    try:
+        if writable:
+            return sqlite3.connect(path, isolation_level=None)
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master")
+        except sqlite3.OperationalError:
+            connection.close()
+            if unclean(path) or not path.exists():
+                raise
+            connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
+        return connection
+    except sqlite3.OperationalError as error:
+        raise StoreUnreadable(str(path), str(error)) from error
+
+
+def unclean(path: Path) -> bool:
+    """True when the last writer did not close the database: its write-ahead log was left with something in it."""
+    log = path.with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
