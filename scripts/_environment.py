@@ -76,12 +76,12 @@ def main() -> None:
     parser.add_argument("--dev", action="store_true", help="add what checks and tests need")
     parser.add_argument("--at", type=Path, default=PROJECT / ".venv", help="where it stands (default: .venv)")
     asked = parser.parse_args()
-    at = Path(os.path.abspath(asked.at))
+    at = asked.at.resolve()
     wanted = [("runs", PROJECT / "requirements.txt")] + [("dev", PROJECT / "requirements-dev.txt")] * asked.dev
     if not can_bring_pip() and importlib.util.find_spec("pip") is None:
-        sys.exit("This Python has neither ensurepip nor pip, so it cannot fill a virtual environment: add python3-venv.")
+        sys.exit("This Python has neither ensurepip nor pip and so cannot fill an environment: add python3-venv.")
     at.parent.mkdir(parents=True, exist_ok=True)
-    with open(f"{at}.lock", "w") as turn:
+    with at.with_name(f"{at.name}.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         for name, lock in wanted:
             stamp = at / f".{name}"
