@@ -23,7 +23,7 @@ BUILD_LOCK = PROJECT / "requirements-build.txt"
 def stamp_of(at: Path, lock: Path) -> str:
     """What an environment standing here, made from this lock by this Python and this script, is marked with."""
     files = [BUILD_LOCK.read_bytes(), lock.read_bytes(), Path(__file__).read_bytes()]
-    parts = [*files, os.fsencode(at), os.fsencode(PROJECT), sys.version.encode()]
+    parts = [*files, os.fsencode(at), sys.version.encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
