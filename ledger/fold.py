@@ -7,7 +7,7 @@ includable, but a rule says no; it is recorded with its reason, uses its number 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ledger.charter import Limits
@@ -28,10 +28,14 @@ DAY_MS = 86_400_000
 class Executed:
     """What a block did."""
 
+    entries: tuple[Entry, ...]
+    """Those that stand in the block."""
     outcomes: tuple[str, ...]
     """One per entry: empty where it was applied, else the refusal's code."""
     due_items: int
     """How many items of the due list ran first."""
+    left: tuple[tuple[Entry, Refusal], ...] = ()
+    """Candidates that could not be included, with the reason; always empty for a block somebody else made."""
 
 
 def last_sequence(view: View, key: bytes) -> int:
@@ -78,38 +82,64 @@ def check_includable(view: View, network: bytes, entry: Entry, time_ms: int, lim
 def execute(
     tx: Overlay, network: bytes, height: int, time_ms: int, entries: Sequence[Entry], limits: Limits
 ) -> Executed | Refusal:
-    """Run a block's due items and entries on `tx`; a `Refusal` means the block is invalid and `tx` is spoilt."""
+    """Run somebody's block on `tx`; a `Refusal` means the block is invalid and `tx` is spoilt (SPEC E-5)."""
+    done = choose(tx, network, height, time_ms, entries, limits)
+    return done.left[0][1] if done.left else done
+
+
+def choose(
+    tx: Overlay, network: bytes, height: int, time_ms: int, candidates: Iterable[Entry], limits: Limits
+) -> Executed:
+    """Run the due items, then every candidate that is includable in its turn, on `tx`; the rest is `left`.
+
+    Within the charter's limits on entries and bytes; candidates beyond them are neither taken nor left.
+    """
     ran = _run_due(tx, height, time_ms, limits)
-    outcomes = []
-    for entry in entries:
+    taken, outcomes, left = [], [], []
+    room_bytes = limits.block_bytes
+    for entry in candidates:
+        room_bytes -= entry.size_bytes
+        if len(taken) == limits.block_entries or room_bytes < 0:
+            break
         judged = _judge(tx, network, entry, time_ms, limits)
         if isinstance(judged, Refusal):
-            return judged
-        operation, author, use = judged
-        tx.put(b"seq/" + entry.key, entry.sequence)
-        tx.put(b"use/" + author, use)
-        above = Overlay(tx)
-        context = Context(
-            network=network,
-            time_ms=time_ms,
-            height=height,
-            author=author,
-            key=entry.key,
-            entry_id=entry.id,
-            limits=limits,
-        )
-        refusal = operation.apply(above, entry.operation, context)
-        if refusal is None:
-            tx.absorb(above)
-            outcomes.append("")
-        else:
-            outcomes.append(refusal.code)
-    return Executed(outcomes=tuple(outcomes), due_items=ran)
+            left.append((entry, judged))
+            continue
+        taken.append(entry)
+        outcomes.append(_apply(tx, network, height, time_ms, entry, judged, limits))
+    return Executed(entries=tuple(taken), outcomes=tuple(outcomes), due_items=ran, left=tuple(left))
+
+
+_Judged = tuple[Operation, MemberId, list[int]]
+
+
+def _apply(
+    tx: Overlay, network: bytes, height: int, time_ms: int, entry: Entry, judged: _Judged, limits: Limits
+) -> str:
+    """Apply one includable entry; returns its outcome."""
+    operation, author, use = judged
+    tx.put(b"seq/" + entry.key, entry.sequence)
+    tx.put(b"use/" + author, use)
+    above = Overlay(tx)
+    context = Context(
+        network=network,
+        time_ms=time_ms,
+        height=height,
+        author=author,
+        key=entry.key,
+        entry_id=entry.id,
+        limits=limits,
+    )
+    refusal = operation.apply(above, entry.operation, context)
+    if refusal is not None:
+        return refusal.code
+    tx.absorb(above)
+    return ""
 
 
 def _judge(
     view: View, network: bytes, entry: Entry, time_ms: int, limits: Limits
-) -> tuple[Operation, MemberId, list[int]] | Refusal:
+) -> _Judged | Refusal:
     """The operation, its author and the allowance after it, or why it cannot be included."""
     operation = operation_of(entry)
     if isinstance(operation, Refusal):

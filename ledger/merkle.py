@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from bisect import insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 BUCKET_BITS = 16
 BUCKETS = 1 << BUCKET_BITS
@@ -74,6 +75,19 @@ def bucket_hash(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
     return _sha(b"".join(parts)).digest()
 
 
+@dataclass(frozen=True, slots=True)
+class TreeChange:
+    """What would differ in a state tree: nodes by number, and the keys of the touched buckets."""
+
+    nodes: dict[int, bytes]
+    keys: dict[int, list[bytes]]
+
+    @property
+    def root(self) -> bytes | None:
+        """The root after the change, or None where nothing was touched."""
+        return self.nodes.get(1)
+
+
 class StateTree:
     """The Merkle tree over all buckets; node 1 is the root, the children of node i are 2i and 2i + 1."""
 
@@ -92,37 +106,55 @@ class StateTree:
     @property
     def root(self) -> bytes:
         """32 bytes that stand for the whole state."""
-        return bytes(self._nodes[HASH_BYTES : 2 * HASH_BYTES])
+        return self.node(1)
 
-    def update(self, values: dict[bytes, bytes], changed: Iterable[bytes]) -> bytes:
-        """Bring the tree up to `values`, of which `changed` keys may differ; returns the new root."""
-        touched: set[int] = set()
+    def node(self, i: int) -> bytes:
+        """The hash of node `i`."""
+        return bytes(self._nodes[i * HASH_BYTES : (i + 1) * HASH_BYTES])
+
+    def preview(
+        self, raw: Callable[[bytes], bytes | None], changed: Iterable[bytes], below: Sequence[TreeChange] = ()
+    ) -> TreeChange:
+        """What the tree becomes when `changed` keys have the values `raw` gives, on top of `below` (oldest first)."""
+        keys: dict[int, list[bytes]] = {}
         for key in changed:
             bucket = bucket_of(key)
-            touched.add(bucket)
-            keys = self._keys.setdefault(bucket, [])
-            if key in values:
-                if key not in keys:
-                    insort(keys, key)
-            elif key in keys:
-                keys.remove(key)
-        nodes = self._nodes
-        level: set[int] = set()
-        for bucket in touched:
-            i = BUCKETS + bucket
-            nodes[i * 32 : i * 32 + 32] = bucket_hash((key, values[key]) for key in self._keys[bucket])
-            level.add(i >> 1)
-            if not self._keys[bucket]:
-                del self._keys[bucket]
+            members = keys.get(bucket)
+            if members is None:
+                members = keys[bucket] = list(self._bucket(bucket, below))
+            is_there = raw(key) is not None
+            if is_there and key not in members:
+                insort(members, key)
+            elif not is_there and key in members:
+                members.remove(key)
+        nodes: dict[int, bytes] = {}
+        level = set()
+        for bucket, members in keys.items():
+            nodes[BUCKETS + bucket] = bucket_hash((key, raw(key) or b"") for key in members)
+            level.add((BUCKETS + bucket) >> 1)
         while level:
-            above: set[int] = set()
+            above = set()
             for i in level:
-                # Two siblings lie next to each other, so one slice is both children.
-                nodes[i * 32 : i * 32 + 32] = _sha(_NODE + nodes[i * 64 : i * 64 + 64]).digest()
+                left, right = nodes.get(2 * i), nodes.get(2 * i + 1)
+                if left is None:
+                    left = self._node(2 * i, below)
+                elif right is None:
+                    right = self._node(2 * i + 1, below)
+                nodes[i] = _sha(_NODE + left + (right or self._node(2 * i + 1, below))).digest()
                 if i > 1:
                     above.add(i >> 1)
             level = above
-        return self.root
+        return TreeChange(nodes, keys)
+
+    def apply(self, change: TreeChange) -> None:
+        """Make a previewed change, with nothing below it left out, part of the tree."""
+        for i, value in change.nodes.items():
+            self._nodes[i * HASH_BYTES : (i + 1) * HASH_BYTES] = value
+        for bucket, members in change.keys.items():
+            if members:
+                self._keys[bucket] = members
+            else:
+                self._keys.pop(bucket, None)
 
     def bucket_keys(self, bucket: int) -> list[bytes]:
         """The keys of one bucket, in order."""
@@ -133,10 +165,21 @@ class StateTree:
         i = BUCKETS + bucket
         siblings = []
         while i > 1:
-            j = i ^ 1
-            siblings.append(bytes(self._nodes[j * 32 : j * 32 + 32]))
+            siblings.append(self.node(i ^ 1))
             i >>= 1
         return siblings
+
+    def _node(self, i: int, below: Sequence[TreeChange]) -> bytes:
+        for change in reversed(below):
+            if (found := change.nodes.get(i)) is not None:
+                return found
+        return self.node(i)
+
+    def _bucket(self, bucket: int, below: Sequence[TreeChange]) -> Sequence[bytes]:
+        for change in reversed(below):
+            if (found := change.keys.get(bucket)) is not None:
+                return found
+        return self._keys.get(bucket, ())
 
 
 def follow_bucket(leaf: bytes, bucket: int, siblings: Sequence[bytes]) -> bytes:

@@ -4,19 +4,19 @@ Everything the ledger knows stands in one map, so that the root, proofs, snapsho
 few lines for every family (SPEC S-1). Values are held as their canonical bytes and decoded anew at every `get`: what
 a rule reads can be changed freely and affects nothing until it is `put`.
 
-Invariant: `State` changes only through `merge`, so its tree and its map never differ by more than the pending keys
-that `root()` folds in.
+Invariant: `State` changes only through `merge`, which takes map and tree together, so they never differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from sortedcontainers import SortedDict
 
-from ledger.canonical import BYTES_MAX, Value, decode, encode
-from ledger.merkle import StateTree
+from ledger.canonical import Value, decode_own, encode
+from ledger.merkle import StateTree, TreeChange
 
 
 class View(Protocol):
@@ -51,23 +51,33 @@ class _Reading:
     def get(self, key: bytes) -> Value | None:
         """The value under `key`, freshly decoded, or None."""
         found = self.raw(key)
-        return None if found is None else decode(found, bytes_max=BYTES_MAX)
+        return None if found is None else decode_own(found)
 
     def range(self, prefix: bytes) -> Iterator[tuple[bytes, Value]]:
         """All pairs whose key begins with `prefix`, in key order, decoded."""
         for key, value in self.raw_range(prefix):
-            yield key, decode(value, bytes_max=BYTES_MAX)
+            yield key, decode_own(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Changes whose effect on the root is known, ready to become final."""
+
+    changes: dict[bytes, bytes | None]
+    tree: TreeChange
+    root: bytes
+    """32 bytes: the state's root after the changes."""
 
 
 class State(_Reading):
     """What is final: the base every overlay stands on."""
 
-    __slots__ = ("_changed", "_tree", "_values")
+    __slots__ = ("_tree", "_values")
 
     def __init__(self, pairs: Iterable[tuple[bytes, bytes]] = ()) -> None:
         self._values: SortedDict[bytes, bytes] = SortedDict(pairs)
         self._tree = StateTree()
-        self._changed: set[bytes] = set(self._values)
+        self._tree.apply(self._tree.preview(self.raw, self._values))
 
     def __len__(self) -> int:
         return len(self._values)
@@ -84,33 +94,39 @@ class State(_Reading):
                 return
             yield key, self._values[key]
 
-    def merge(self, changes: dict[bytes, bytes | None]) -> None:
-        """Make an overlay's changes part of what is final."""
-        for key, value in changes.items():
+    def settle(self, changes: dict[bytes, bytes | None], below: Sequence[Settled] = ()) -> Settled:
+        """The root as it will be after `below` (oldest first) and `changes`; the state stays as it is (SPEC S-2)."""
+
+        def raw(key: bytes) -> bytes | None:
+            if key in changes:
+                return changes[key]
+            for settled in reversed(below):
+                if key in settled.changes:
+                    return settled.changes[key]
+            return self.raw(key)
+
+        trees = [settled.tree for settled in below]
+        tree = self._tree.preview(raw, changes, trees)
+        before = below[-1].root if below else self._tree.root
+        return Settled(changes, tree, tree.root or before)
+
+    def merge(self, settled: Settled) -> None:
+        """Make settled changes, with nothing below them left out, part of what is final."""
+        for key, value in settled.changes.items():
             if value is None:
                 self._values.pop(key, None)
             else:
                 self._values[key] = value
-        self._changed.update(changes)
+        self._tree.apply(settled.tree)
 
+    @property
     def root(self) -> bytes:
         """32 bytes that stand for the whole map (SPEC S-2)."""
-        if self._changed:
-            self._tree.update(self._values, self._changed)
-            self._changed.clear()
         return self._tree.root
 
-    def root_with(self, changes: dict[bytes, bytes | None]) -> bytes:
-        """The root as it would be after `changes`, leaving the state as it is."""
-        before = {key: self._values.get(key) for key in changes}
-        self.merge(changes)
-        root = self.root()
-        self.merge(before)
-        return root
-
+    @property
     def tree(self) -> StateTree:
-        """The tree, brought up to date, for proofs."""
-        self.root()
+        """The tree, for proofs."""
         return self._tree
 
 
