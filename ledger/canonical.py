@@ -12,7 +12,6 @@ integers and NaN are accepted there, which is why the bytes are compared in the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from typing import Any
 from unicodedata import is_normalized
 
@@ -108,7 +107,15 @@ def _refuse_bombs(data: bytes) -> None:
 def _refuse_foreign(value: Value, depth: int) -> None:
     """Check types, ranges, key order and text form of a decoded value."""
     kind = value.__class__
-    if kind is dict:
+    if kind is bytes or kind is bool:
+        return
+    if kind is int:
+        if not -INTEGER_MAX <= value <= INTEGER_MAX:
+            raise NotCanonical("an integer is beyond 2^53 - 1")
+    elif kind is str:
+        if not value.isascii() and not is_normalized("NFC", value):
+            raise NotCanonical("a text is not in NFC")
+    elif kind is dict:
         if depth == 0:
             raise NotCanonical("nested too deeply")
         last = ""
@@ -118,41 +125,40 @@ def _refuse_foreign(value: Value, depth: int) -> None:
             if key <= last:
                 raise NotCanonical("map keys are not in byte order")
             last = key
-            _refuse_foreign(item, depth - 1)
+            if item.__class__ is not bytes:
+                _refuse_foreign(item, depth - 1)
     elif kind is list:
         if depth == 0:
             raise NotCanonical("nested too deeply")
         for item in value:
-            _refuse_foreign(item, depth - 1)
-    elif kind is int:
-        if not -INTEGER_MAX <= value <= INTEGER_MAX:
-            raise NotCanonical("an integer is beyond 2^53 - 1")
-    elif kind is str:
-        if not value.isascii() and not is_normalized("NFC", value):
-            raise NotCanonical("a text is not in NFC")
-    elif kind is not bytes and kind is not bool:
+            if item.__class__ is not bytes:
+                _refuse_foreign(item, depth - 1)
+    else:
         raise NotCanonical(f"a {kind.__name__} has no place here")
 
 
 def _ordered(value: Value, depth: int) -> Value:
     """`value` with every map in key order; our own mistakes are found here, before they are signed."""
-    if isinstance(value, (bool, bytes)):
+    kind = value.__class__
+    if kind is bytes or kind is bool:
         return value
-    if isinstance(value, int):
+    if kind is int:
         if not -INTEGER_MAX <= value <= INTEGER_MAX:
             raise LocalError(f"an integer beyond 2^53 - 1 cannot be encoded: {value}")
-        return int(value)
+        return value
     if isinstance(value, str):
         if not value.isascii() and not is_normalized("NFC", value):
             raise LocalError("a text that is not NFC cannot be encoded")
         return str(value)
     if depth == 0:
         raise LocalError("a value nested too deeply cannot be encoded")
-    if isinstance(value, Mapping):
+    if kind is dict:
         for key in value:
-            if not isinstance(key, str) or not key.isascii() or not key:
+            if key.__class__ is not str or not key.isascii() or not key:
                 raise LocalError(f"a map key must be ASCII text: {key!r}")
-        return {str(key): _ordered(value[key], depth - 1) for key in sorted(value)}
-    if isinstance(value, Sequence):
+        return {
+            key: item if (item := value[key]).__class__ is bytes else _ordered(item, depth - 1) for key in sorted(value)
+        }
+    if kind is list or kind is tuple:
         return [_ordered(item, depth - 1) for item in value]
-    raise LocalError(f"a {type(value).__name__} cannot be encoded")
+    raise LocalError(f"a {kind.__name__} cannot be encoded")

@@ -91,7 +91,7 @@ class Chain:
     @property
     def witnesses(self) -> list[dict[str, Any]]:
         """The epoch's witness list as it stands in the state: {key, member}."""
-        found: dict[str, Any] = self.state.get(b"witnesses")
+        found = self.state.get(b"witnesses") or {"list": []}
         return list(found["list"])
 
     @property
@@ -129,7 +129,8 @@ class Chain:
             entries=done.entries,
             outcomes=done.outcomes,
         )
-        return Advance(blocks=(block,), settled=settled, head=self._after(block, settled, view, len(done.entries)), left=done.left)
+        head = self._after(block, settled, view, len(done.entries))
+        return Advance(blocks=(block,), settled=settled, head=head, left=done.left)
 
     def check(self, blocks: Sequence[Block], view: int) -> Advance:
         """What `blocks` do on top of the head; raises `BadRange` unless every rule holds (SPEC B-9 to B-12).

@@ -95,7 +95,9 @@ def choose(
     Within the charter's limits on entries and bytes; candidates beyond them are neither taken nor left.
     """
     ran = _run_due(tx, height, time_ms, limits)
-    taken, outcomes, left = [], [], []
+    taken: list[Entry] = []
+    outcomes: list[str] = []
+    left: list[tuple[Entry, Refusal]] = []
     room_bytes = limits.block_bytes
     for entry in candidates:
         room_bytes -= entry.size_bytes

@@ -1,7 +1,8 @@
 """Who is a member and which keys speak for them: questions every family asks, and the records behind them.
 
 State: ``member/<id>`` the member's record, ``key/<public key>`` what a key is for and since when,
-``seq/<public key>`` the last sequence it used, ``peer/<peer id>`` whose machine that is. Only `membership.py` and the charter write member records.
+``seq/<public key>`` the last sequence it used, ``peer/<peer id>`` whose machine that is.
+Only `membership.py` and the charter write member records.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from ledger.form import ID, MOMENT_MS, Bytes, Flag, Int, Map, Text, has_form
 from ledger.keys import is_admissible, member_id, next_root_hash
 from ledger.operations import accounts, members
 from ledger.operations.operation import Context, Operation, Role
-from ledger.statement import STATEMENT, Statement, read_statement
 from ledger.state import Overlay
+from ledger.statement import STATEMENT, Statement, read_statement
 
 KEYS_MAX = 16
 """Working keys and machines one member may have: a laptop, a server, a phone, and spares."""
@@ -92,7 +92,7 @@ def _invite(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None
     if len(still_open) >= context.limits.invitations_open:
         return _refuse(MembershipReason.TOO_MANY_INVITATIONS, f"{len(still_open)} invitations are open already")
     if not context.time_ms < op["until"] <= context.time_ms + context.limits.invitation_ms:
-        return _refuse(MembershipReason.INVITATION_LENGTH, "an invitation ends in the future, within the charter's limit")
+        return _refuse(MembershipReason.INVITATION_LENGTH, "an invitation ends in the charter's time")
     if not is_admissible(op["invite"]):
         return _refuse(MembershipReason.BAD_KEY, "the invitation's key is not a canonical point")
     if members.key_record(tx, op["invite"]) is not None:
@@ -205,7 +205,7 @@ def _certify(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | Non
         return _refuse(MembershipReason.KEY_KNOWN, "this key is in use already")
     record = members.member_record(tx, context.author) or {}
     if len(record["keys"]) >= KEYS_MAX:
-        return _refuse(MembershipReason.TOO_MANY_KEYS, f"a member has at most {KEYS_MAX} working keys, ended ones included")
+        return _refuse(MembershipReason.TOO_MANY_KEYS, f"a member has at most {KEYS_MAX} working keys")
     record["keys"].append(statement.key)
     if "sealing" in op:
         record["sealing"] = op["sealing"]
