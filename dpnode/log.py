@@ -34,7 +34,14 @@ class OneLine(logging.Formatter):
         return f"{when} {record.levelname.lower()} {record.name}: {safe(text, characters_max=LINE_CHARACTERS_MAX)}"
 
 
-def open_log(home: Home, *, level: int = logging.INFO, to_stderr: bool = False) -> logging.Logger:
+def open_log(
+    home: Home,
+    *,
+    level: int = logging.INFO,
+    bytes_max: int = LOG_BYTES_MAX,
+    files_kept: int = LOG_FILES_KEPT,
+    to_stderr: bool = False,
+) -> logging.Logger:
     """Send every logger's lines to the home's log, replacing what was set before.
 
     Args:
@@ -48,7 +55,7 @@ def open_log(home: Home, *, level: int = logging.INFO, to_stderr: bool = False) 
     close_log()
     handlers: list[logging.Handler] = [
         logging.handlers.RotatingFileHandler(
-            home.log_file, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES_KEPT, encoding="utf-8"
+            home.log_file, maxBytes=bytes_max, backupCount=files_kept, encoding="utf-8"
         )
     ]
     if to_stderr:

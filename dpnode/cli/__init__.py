@@ -1,0 +1,1 @@
+"""Commands: each turns its arguments into one question and lays the answer out as text or JSON."""

@@ -1,0 +1,105 @@
+"""The daemon's process: takes the home's lock, opens its log, runs the daemon, and reports how the start went.
+
+Started by `dpnode up`, or by a service manager with `--foreground`. The start is reported as one line of JSON on a
+pipe: `{"ready": {...}}`, or `{"kind", "sentence"}` of what was in the way; the pipe closing without a line means a
+crash, and the log has it.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from config.parse import ConfigWrong, load
+from config.settings import Settings
+from dpnode import lock
+from dpnode.errors import FailKind, Problem
+from dpnode.log import close_log, open_log
+from dpnode.paths import Home, find_home
+
+log = logging.getLogger("dpnode.process")
+
+
+class Report:
+    """The one line on the start; whatever is said after it is for the log only."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._descriptor = descriptor
+
+    def ready(self, value: dict[str, Any]) -> None:
+        """The daemon answers: `value` goes to whoever started it (pid, addresses, network)."""
+        log.info("ready: %s", json.dumps(value))
+        self._say({"ready": value})
+
+    def refused(self, problem: Problem) -> None:
+        """The daemon cannot run."""
+        log.error("not started: %s", problem.sentence)
+        if self._descriptor is None:
+            sys.stderr.write(f"dpnode: {problem.sentence}\n")
+        self._say({"kind": problem.kind.value, "sentence": problem.sentence})
+
+    def _say(self, value: dict[str, Any]) -> None:
+        if self._descriptor is None:
+            return
+        try:
+            os.write(self._descriptor, json.dumps(value).encode() + b"\n")
+        except BrokenPipeError:
+            log.info("whoever started this daemon did not wait")
+        os.close(self._descriptor)
+        self._descriptor = None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the daemon of a home until it is stopped; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="dpnode.process", description="The dpnode daemon; use 'dpnode up'.")
+    parser.add_argument("--home", required=True)
+    parser.add_argument("--foreground", action="store_true")
+    parser.add_argument("--report-to", type=int, default=None)
+    given = parser.parse_args(arguments)
+    report = Report(given.report_to)
+    home = find_home(given.home)
+    try:
+        home.make_folders()
+        held = lock.take(home)
+        try:
+            settings = _settings(home)
+            open_log(
+                home,
+                level=logging.getLevelNamesMapping()[settings.log.level.upper()],
+                bytes_max=settings.log.file_bytes_max,
+                files_kept=settings.log.files_kept,
+                to_stderr=given.foreground,
+            )
+            _run(home, settings, report)
+        finally:
+            held.release()
+    except Problem as problem:
+        report.refused(problem)
+        return problem.kind.exit_status
+    except Exception:  # the edge of the process: the traceback belongs in the log, not on a closed stderr
+        log.exception("the daemon crashed")
+        return FailKind.FAILED.exit_status
+    finally:
+        close_log()
+    return 0
+
+
+def _settings(home: Home) -> Settings:
+    try:
+        return load(home.config)
+    except ConfigWrong as wrong:
+        raise Problem(FailKind.FAILED, "\n".join(wrong.problems)) from wrong
+
+
+def _run(home: Home, settings: Settings, report: Report) -> None:
+    # Imported late: a wrong setting is told without waiting two seconds for the network room.
+    from dpnode.daemon import run_daemon
+
+    run_daemon(home, settings, report.ready)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
