@@ -4,6 +4,7 @@ All of these are the machine's or the owner's matter, never a peer's. A broken r
 say) is an AssertionError instead.
 """
 
+import errno
 from typing import ClassVar
 
 
@@ -88,3 +89,8 @@ def error_of(path: str, code: int, message: str) -> StoreError | None:
             return StoreUnreadable(path, message)
         case _:
             return None
+
+
+def is_full(error: OSError) -> bool:
+    """True when the disk, or its owner's share of it, has no room left."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -164,7 +164,7 @@ async def _drive(connection: _Connection, path: Path, procedure: Procedure[T]) -
     # Shielded: the thread runs to its end anyway, and giving up on it would leave its answer to nobody.
     with trio.CancelScope(shield=True):
         answer: T = await trio_asyncio.aio_as_trio(connection.drive)(str(path), procedure)
-        return answer
+    return answer
 
 
 async def _serve_both(

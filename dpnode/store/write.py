@@ -6,6 +6,7 @@ of numbers per author. Appending so costs under a microsecond per entry, where a
 write each.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from struct import Struct
 
@@ -24,6 +25,7 @@ BLOCK_ENTRIES_MAX = 32_768
 SPOT = Struct(">II")
 NUMBER = Struct(">H")
 AUTHOR = Struct(">q")
+_PRINT = Struct(f"{PRINT_BYTES}s")
 
 
 def write(commit: Commit) -> Procedure[None]:
@@ -125,12 +127,13 @@ def _write_run(run: int, rows: Sequence[Row]) -> Procedure[None]:
     ids = b"".join([row[1] for row in rows])
     authors = b"".join([row[2] for row in rows])
     buckets: list[list[bytes]] = [[] for _ in range(256)]
-    by_author: dict[bytes, list[bytes]] = {}
-    for number in range(len(ids) // PRINT_BYTES):
-        start = number * PRINT_BYTES
+    by_author: defaultdict[bytes, list[bytes]] = defaultdict(list)
+    for number, ((entry,), (author,)) in enumerate(
+        zip(_PRINT.iter_unpack(ids), _PRINT.iter_unpack(authors), strict=True)
+    ):
         packed = NUMBER.pack(number)
-        buckets[ids[start]] += (ids[start : start + PRINT_BYTES], packed)
-        by_author.setdefault(authors[start : start + PRINT_BYTES], []).append(packed)
+        buckets[entry[0]].append(entry + packed)
+        by_author[author].append(packed)
     yield one("INSERT INTO run VALUES (?, ?, ?)", run, rows[0][0], len(ids) // PRINT_BYTES)
     pages = [(bucket << 32 | run, b"".join(pairs)) for bucket, pairs in enumerate(buckets) if pairs]
     yield many("INSERT INTO id_page VALUES (?, ?)", pages)
