@@ -30,12 +30,17 @@ class Executed:
 
     entries: tuple[Entry, ...]
     """Those that stand in the block."""
-    outcomes: tuple[str, ...]
-    """One per entry: empty where it was applied, else the refusal's code."""
+    refusals: tuple[Refusal | None, ...]
+    """One per entry: None where it was applied."""
     due_items: int
     """How many items of the due list ran first."""
     left: tuple[tuple[Entry, Refusal], ...] = ()
     """Candidates that could not be included, with the reason; always empty for a block somebody else made."""
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """One per entry, as recorded: empty where it was applied, else the refusal's code."""
+        return tuple("" if refusal is None else refusal.code for refusal in self.refusals)
 
 
 def last_sequence(view: View, key: bytes) -> int:
@@ -96,7 +101,7 @@ def choose(
     """
     ran = _run_due(tx, height, time_ms, limits)
     taken: list[Entry] = []
-    outcomes: list[str] = []
+    refusals: list[Refusal | None] = []
     left: list[tuple[Entry, Refusal]] = []
     room_bytes = limits.block_bytes
     for entry in candidates:
@@ -108,8 +113,8 @@ def choose(
             left.append((entry, judged))
             continue
         taken.append(entry)
-        outcomes.append(_apply(tx, network, height, time_ms, entry, judged, limits))
-    return Executed(entries=tuple(taken), outcomes=tuple(outcomes), due_items=ran, left=tuple(left))
+        refusals.append(_apply(tx, network, height, time_ms, entry, judged, limits))
+    return Executed(entries=tuple(taken), refusals=tuple(refusals), due_items=ran, left=tuple(left))
 
 
 _Judged = tuple[Operation, MemberId, list[int]]
@@ -117,8 +122,8 @@ _Judged = tuple[Operation, MemberId, list[int]]
 
 def _apply(
     tx: Overlay, network: bytes, height: int, time_ms: int, entry: Entry, judged: _Judged, limits: Limits
-) -> str:
-    """Apply one includable entry; returns its outcome."""
+) -> Refusal | None:
+    """Apply one includable entry; a refusal leaves only its number and its weight behind."""
     operation, author, use = judged
     tx.put(b"seq/" + entry.key, entry.sequence)
     tx.put(b"use/" + author, use)
@@ -133,10 +138,9 @@ def _apply(
         limits=limits,
     )
     refusal = operation.apply(above, entry.operation, context)
-    if refusal is not None:
-        return refusal.code
-    tx.absorb(above)
-    return ""
+    if refusal is None:
+        tx.absorb(above)
+    return refusal
 
 
 def _judge(

@@ -1,0 +1,39 @@
+"""Every bound on what members' machines may send, each with its unit and reason."""
+
+from __future__ import annotations
+
+FRAME_BYTES_MAX = (1 << 20) + (64 << 10)
+"""A block of 1 MiB and its envelope."""
+RANGE_BYTES_MAX = 640 << 10
+"""Blocks in one answer: about 1,700 entries, a tenth of a second to check, so that other work is never far behind."""
+RANGES_QUEUED_MAX = 3
+"""Answers waiting to be checked: one being fetched while one is checked is enough to keep both ends busy."""
+ENTRIES_PER_MESSAGE = 256
+"""About 100 KiB and 20 ms of signature checks."""
+POOL_ENTRIES_MAX = 65_536
+"""Pending entries held for everybody: about 40 MiB."""
+POOL_ENTRIES_PER_KEY_MAX = 16_384
+"""One author's backlog after a week offline fits; a flood does not."""
+ADVERTS_PER_MESSAGE = 64
+"""Up to 8 KiB each, so a message stays below the frame."""
+HAVE_PER_MESSAGE = 16_384
+"""[member, version] pairs in a list of adverts or records: 40 bytes each."""
+DEFINITION_BYTES_MAX = 65_536
+"""One function's definition from a peer."""
+DEFINITIONS_PER_MESSAGE = 8
+ADDRESSES_PER_RECORD = 8
+ADDRESS_BYTES_MAX = 200
+RECORD_LIFE_MS = 3 * 86_400_000
+"""How long a peer record counts; renewed at half."""
+CLOCK_TOLERANCE_MS = 600_000
+"""How far in the future a signed time may lie: the worst clock of a home machine that still syncs."""
+FORWARD_MS_MIN = 2_000
+"""First repetition of a pending entry to the other members; doubled each time."""
+FORWARD_MS_MAX = 300_000
+EXCHANGE_MS = 60_000
+"""How often one peer is asked what adverts and records it has: what a lost message costs at most."""
+RANGE_DEADLINE_MS = 15_000
+"""A peer that owes blocks for longer is asked no more until it says something new."""
+FAN_OUT = 8
+"""To how many peers something new is handed on; log2 of any network that fits one ledger, plus some."""
+DAY_MS = 86_400_000

@@ -1,0 +1,340 @@
+"""One member's part in the shared ledger: submit, carry, order where we are a witness, catch up, tell the others.
+
+Owns the chain, the pool and the replica. A step that makes blocks final goes out as ``Journal?, Commit`` and is taken
+into memory only by `stored`, so nothing is shown or said that a power cut could take back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ledger.block import Block, read_block
+from ledger.chain import STALL_MS, Advance, BadRange, Chain
+from ledger.consensus.replica import Cast, Certified, Proposed, Replica, Vote
+from ledger.consensus.votes import VoteKind, read_certificate, write_certificate
+from ledger.entry import Entry, entry_from_value, entry_to_value, sign_entry
+from ledger.errors import LocalError, Refusal, RemoteError
+from ledger.fold import check_includable, choose, last_sequence
+from ledger.keys import MemberId, SigningKey
+from ledger.state import Overlay
+from protocol.effects import (
+    Commit,
+    DropPending,
+    Effect,
+    Final,
+    HeadMoved,
+    Journal,
+    KeepPending,
+    Misbehaved,
+    NotRecorded,
+    Recorded,
+    Send,
+    ServeRange,
+)
+from protocol.inputs import Carry, Now, PeerId, Submit
+from protocol.limits import (
+    ENTRIES_PER_MESSAGE,
+    FAN_OUT,
+    FORWARD_MS_MAX,
+    FORWARD_MS_MIN,
+    RANGE_BYTES_MAX,
+)
+from protocol.messages import AskRange, Blocks, Entries, NewHead
+from protocol.replication.pool import Pool, Verdict
+from protocol.replication.sync import CatchingUp
+
+MEMBERSHIP = "membership."
+LAPSED = "entry.lapsed"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Repeat:
+    """When a pending entry is offered to the others again."""
+
+    at_ms: int
+    after_ms: int
+
+
+class LedgerPeer:
+    """The ledger as one member's machine keeps it."""
+
+    def __init__(
+        self, chain: Chain, *, member: MemberId, signer: SigningKey, replica: Replica | None, pending: Iterable[Entry]
+    ) -> None:
+        self.chain = chain
+        self.pool = Pool(chain.network)
+        self.sync = CatchingUp()
+        self.peers: dict[PeerId, None] = {}
+        """Connected members' machines, in order of connection."""
+        self._member = member
+        self._signer = signer
+        self._replica = replica
+        self._mine: set[bytes] = set()
+        self._repeat: dict[bytes, _Repeat] = {}
+        self._step: tuple[Advance, PeerId | None] | None = None
+        for entry in sorted(pending, key=lambda one: one.sequence):
+            self.pool.add(entry)
+            self._mine.add(entry.id)
+            self._repeat[entry.id] = _Repeat(at_ms=0, after_ms=FORWARD_MS_MIN)
+
+    # -- what the owner wants recorded
+
+    def submit(self, wanted: Submit, now: Now) -> list[Effect]:
+        """Sign operations as entries and keep them; refused as a whole where a rule already says no (SPEC P-14)."""
+        key = self._signer.public
+        sequence = max(last_sequence(self.chain.state, key), self.pool.highest(key))
+        entries = []
+        for operation in wanted.operations:
+            sequence += 1
+            entries.append(sign_entry(self._signer, self.chain.network, sequence, wanted.until_ms, operation))
+        if refusal := self.trial(entries, now):
+            return [NotRecorded(token=wanted.token, code=refusal.code, detail=refusal.detail)]
+        for entry in entries:
+            self._hold(entry, now, mine=True)
+        kept: list[Effect] = [KeepPending(entries=tuple(entries))]
+        kept.append(Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in entries)))
+        return kept + self._hand_on(entries, None)
+
+    def trial(self, entries: Sequence[Entry], now: Now) -> Refusal | None:
+        """What the rules say of entries on top of all that is pending; None where they would be applied."""
+        tx = Overlay(self.chain.state)
+        time_ms = max(now.wall_ms, self.chain.head.time_ms + 1)
+        limits = self.chain.charter.limits
+        waiting = [entry for entry in self.pool.candidates(self.chain.state) if entry.key == self._signer.public]
+        done = choose(tx, self.chain.network, self.chain.head.height + 1, time_ms, [*waiting[-64:], *entries], limits)
+        said = {entry.id: refusal for entry, refusal in zip(done.entries, done.refusals, strict=True)}
+        said |= {entry.id: refusal for entry, refusal in done.left}
+        return next((refusal for entry in entries if (refusal := said.get(entry.id)) is not None), None)
+
+    def carry(self, wanted: Carry, now: Now) -> list[Effect]:
+        """Take in entries that a guest or a file brought."""
+        accepted = []
+        for entry in wanted.entries:
+            if self.pool.judge(self.chain.state, entry, now.wall_ms) is Verdict.ACCEPT:
+                refusal = check_includable(
+                    self.chain.state,
+                    self.chain.network,
+                    entry,
+                    max(now.wall_ms, self.chain.head.time_ms + 1),
+                    self.chain.charter.limits,
+                )
+                if refusal is not None:
+                    return [NotRecorded(token=wanted.token, code=refusal.code, detail=refusal.detail)]
+                self._hold(entry, now, mine=True)
+                accepted.append(entry)
+            elif entry.id not in self.pool:
+                return [NotRecorded(token=wanted.token, code="entry.unusable", detail="the entry cannot be carried")]
+        effects: list[Effect] = [KeepPending(entries=tuple(accepted))] if accepted else []
+        effects.append(Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in wanted.entries)))
+        return effects + self._hand_on(accepted, None)
+
+    # -- peers
+
+    def connected(self, peer: PeerId) -> list[Effect]:
+        """A member's machine is there: offer it what is pending."""
+        self.peers[peer] = None
+        return self._send_entries(self.pool.all()[: 4 * ENTRIES_PER_MESSAGE], [peer])
+
+    def lost(self, peer: PeerId) -> None:
+        """A machine is gone."""
+        self.peers.pop(peer, None)
+        self.sync.lost(peer)
+
+    def heard_height(self, peer: PeerId, height: int, now: Now) -> list[Effect]:
+        """A machine says how far it is."""
+        self.sync.known(peer, height)
+        return self._ask(now)
+
+    def heard_entries(self, peer: PeerId, message: Entries, now: Now) -> list[Effect]:
+        """Pending entries somebody hands on (SPEC P-10 to P-13)."""
+        fresh, effects = [], list[Effect]()
+        for pair in message.entries:
+            try:
+                entry = entry_from_value(pair)
+            except RemoteError as problem:
+                said = f"sent an entry that is none: {problem.reason}"
+                effects.append(Misbehaved(peer=peer, sentence=said, fatal=True))
+                break
+            verdict = self.pool.judge(self.chain.state, entry, now.wall_ms)
+            if verdict is Verdict.ACCEPT:
+                self._hold(entry, now, mine=False)
+                fresh.append(entry)
+            elif verdict is Verdict.REJECT:
+                effects.append(Misbehaved(peer=peer, sentence="sent an entry that no honest member sends", fatal=True))
+                break
+        return effects + self._hand_on(fresh, peer)
+
+    def heard_ask(self, peer: PeerId, message: AskRange) -> list[Effect]:
+        """A machine wants blocks."""
+        if message.start > self.chain.head.height:
+            return [Send(peer=peer, message=self._no_blocks(message.start))]
+        return [ServeRange(peer=peer, start=message.start, bytes_max=min(message.bytes, RANGE_BYTES_MAX))]
+
+    def _no_blocks(self, start: int) -> Blocks:
+        return Blocks(start=start, blocks=[], certificate=b"", height=self.chain.head.height)
+
+    def heard_blocks(self, peer: PeerId, message: Blocks, now: Now) -> list[Effect]:
+        """Blocks came; they are checked when nothing else is waiting."""
+        self.sync.came(peer, message, self.chain.head.height)
+        return self._ask(now)
+
+    # -- work
+
+    def work(self, now: Now) -> list[Effect]:
+        """The one thing worth doing now: check a fetched range, or make a block."""
+        if self._step is not None:
+            return []
+        queued = self.sync.take()
+        if queued is not None:
+            return self._check(queued.peer, queued.blocks, now)
+        return self._propose(now)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether `work` may have something to do."""
+        return self._step is None and (self.sync.is_busy or (self._replica is not None and len(self.pool) > 0))
+
+    def _check(self, peer: PeerId, message: Blocks, now: Now) -> list[Effect]:
+        try:
+            blocks = [read_block(data) for data in message.blocks]
+            while blocks and blocks[0].header.height <= self.chain.head.height:
+                blocks.pop(0)
+            if not blocks:
+                return self._ask(now)
+            step = self.chain.advance(blocks, read_certificate(message.certificate))
+        except RemoteError as problem:
+            self.sync.failed(peer)
+            return [
+                Misbehaved(peer=peer, sentence=f"sent blocks that do not hold: {problem.reason}", fatal=True),
+                *self._ask(now),
+            ]
+        self._step = (step, peer)
+        return [Commit(step=step, certificate=message.certificate)]
+
+    def _propose(self, now: Now) -> list[Effect]:
+        replica = self._replica
+        if replica is None or not replica.is_leader or self.sync.target > self.chain.head.height:
+            return []
+        head = self.chain.head
+        if now.wall_ms > head.time_ms + STALL_MS and head.height:
+            return []
+        due_ms = self.chain.next_due_ms()
+        if not len(self.pool) and (due_ms is None or due_ms > now.wall_ms):
+            return []
+        step = self.chain.build(self.pool.candidates(self.chain.state), now.wall_ms, replica.view)
+        if step is None:
+            return []
+        effects = self._finals(self.pool.discard(step.left))
+        block = step.blocks[0]
+        votes, certificate = self._vote(replica, block)
+        if certificate is None:
+            raise LocalError("one witness alone is a quorum of one")
+        self._step = (step, None)
+        return [*effects, Journal(votes=tuple(votes), block=block), Commit(step=step, certificate=certificate)]
+
+    def _vote(self, replica: Replica, block: Block) -> tuple[list[Vote], bytes | None]:
+        votes, certificate = [], None
+        for effect in replica.step(Proposed(view=replica.view, block=block.header.id)):
+            match effect:
+                case Cast():
+                    votes.append(effect.vote)
+                case Certified() if effect.certificate.kind is VoteKind.FINALIZE:
+                    certificate = write_certificate(effect.certificate)
+                case Certified():
+                    pass
+        return votes, certificate
+
+    def stored(self, now: Now) -> list[Effect]:
+        """The step is on the disk: take it, tell the owner and the others."""
+        if self._step is None:
+            return []
+        step, source = self._step
+        self._step = None
+        self.chain.take(step)
+        if self._replica is not None:
+            self._replica.settle(step.head.view)
+        entries = [entry for block in step.blocks for entry in block.entries]
+        self.pool.settle(self.chain.state, entries)
+        members_changed = any(entry.name.startswith(MEMBERSHIP) for entry in entries)
+        effects: list[Effect] = [HeadMoved(height=step.head.height, members_changed=members_changed)]
+        for block in step.blocks:
+            for entry, outcome in zip(block.entries, block.outcomes, strict=True):
+                self._repeat.pop(entry.id, None)
+                if entry.id in self._mine:
+                    self._mine.discard(entry.id)
+                    effects.append(Final(entry_id=entry.id, outcome=outcome, height=block.header.height))
+        effects += self._finals([(entry, LAPSED) for entry in self.pool.lapse(step.head.time_ms)])
+        done = tuple(effect.entry_id for effect in effects if isinstance(effect, Final))
+        if done:
+            effects.append(DropPending(ids=done))
+        return effects + self._announce(step, source) + self._ask(now)
+
+    def _announce(self, step: Advance, source: PeerId | None) -> list[Effect]:
+        """Give peers who are just behind the blocks themselves, the rest the news (SPEC P-31)."""
+        others = [peer for peer in self.peers if peer != source]
+        head = NewHead(height=step.head.height, block=step.head.block)
+        return [Send(peer=peer, message=head) for peer in others if self.sync.height_of(peer) < step.head.height]
+
+    # -- time
+
+    def tick(self, now: Now) -> list[Effect]:
+        """Offer pending entries again with growing pauses; ask another peer for an overdue range."""
+        due = [entry_id for entry_id, repeat in self._repeat.items() if repeat.at_ms <= now.monotonic_ms]
+        entries = []
+        for entry in self.pool.all():
+            if entry.id in self._repeat and self._repeat[entry.id].at_ms <= now.monotonic_ms:
+                entries.append(entry)
+        for entry_id in due:
+            repeat = self._repeat[entry_id]
+            if entry_id not in self.pool:
+                del self._repeat[entry_id]
+                continue
+            repeat.after_ms = min(2 * repeat.after_ms, FORWARD_MS_MAX)
+            repeat.at_ms = now.monotonic_ms + repeat.after_ms
+        return self._send_entries(entries, list(self.peers)[:FAN_OUT]) + self._ask(now)
+
+    def wake_ms(self, now: Now) -> int | None:
+        """When `tick` or `work` is next needed, on the monotonic clock."""
+        moments = [repeat.at_ms for repeat in self._repeat.values()]
+        deadline_ms = self.sync.deadline_ms()
+        if deadline_ms is not None:
+            moments.append(deadline_ms)
+        due_ms = self.chain.next_due_ms()
+        if self._replica is not None and due_ms is not None:
+            moments.append(now.monotonic_ms + max(0, due_ms - now.wall_ms))
+        return min(moments, default=None)
+
+    # -- helpers
+
+    def _ask(self, now: Now) -> list[Effect]:
+        asked = self.sync.ask(self.chain.head.height, now)
+        return [] if asked is None else [Send(peer=asked[0], message=asked[1])]
+
+    def _hold(self, entry: Entry, now: Now, *, mine: bool) -> None:
+        self.pool.add(entry)
+        if mine:
+            self._mine.add(entry.id)
+        self._repeat[entry.id] = _Repeat(at_ms=now.monotonic_ms + FORWARD_MS_MIN, after_ms=FORWARD_MS_MIN)
+
+    def _hand_on(self, entries: Sequence[Entry], source: PeerId | None) -> list[Effect]:
+        """Give what is new to a bounded number of others, once."""
+        if self._replica is not None and len(self.chain.voting_keys) == 1:
+            return []
+        return self._send_entries(entries, [peer for peer in self.peers if peer != source][:FAN_OUT])
+
+    def _send_entries(self, entries: Sequence[Entry], peers: Sequence[PeerId]) -> list[Effect]:
+        effects: list[Effect] = []
+        for start in range(0, len(entries), ENTRIES_PER_MESSAGE):
+            part = [entry_to_value(entry) for entry in entries[start : start + ENTRIES_PER_MESSAGE]]
+            effects += [Send(peer=peer, message=Entries(entries=part)) for peer in peers]
+        return effects
+
+    def _finals(self, ended: Iterable[tuple[Entry, str]]) -> list[Effect]:
+        effects: list[Effect] = []
+        for entry, code in ended:
+            self._repeat.pop(entry.id, None)
+            if entry.id in self._mine:
+                self._mine.discard(entry.id)
+                effects.append(Final(entry_id=entry.id, outcome=code, height=self.chain.head.height))
+        return effects
