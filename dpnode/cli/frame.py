@@ -119,12 +119,30 @@ def command(
         made = click.option("--home", metavar="DIR", help="The node's folder (else $DPNODE_HOME).")(made)
         return click.command(
             name,
+            # The whole first line: click would cut it at 45 characters in the family's overview.
+            short_help=(work.__doc__ or "").partition("\n")[0],
             epilog="\b\nExample:\n" + "\n".join(f"  {line.strip()}" for line in example.strip().splitlines()),
             hidden=hidden,
             context_settings={"help_option_names": ["-h", "--help"]},
         )(made)
 
     return decorate
+
+
+class Family(click.Group):
+    """A group that lists its commands in the order they were given, which is the order they are used in."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of making."""
+        return list(self.commands)
+
+
+def family(name: str, about: str, *commands: click.Command) -> Family:
+    """A group of commands under one name."""
+    made = Family(name, help=about, context_settings={"help_option_names": ["-h", "--help"]})
+    for one in commands:
+        made.add_command(one)
+    return made
 
 
 def examples_of(made: click.Command) -> list[str]:

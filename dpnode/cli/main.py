@@ -70,12 +70,23 @@ class Overview(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            click.echo(f"dpnode {version('dpnode')}")
+        except PackageNotFoundError:
+            click.echo("dpnode, not installed: run from its sources")
+        ctx.exit()
+
+
 @click.group(
     cls=Overview,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="\b\nExample:\n  dpnode status\n  dpnode job call --design bracket.toml --part arm --quantity 4 --by 3d",
 )
-@click.version_option(package_name="dpnode", message="dpnode %(version)s")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say which it is.")
 def cli() -> None:
     """A node of a Distributed Production Network."""
 
@@ -89,6 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _tell(problem, given)
     except click.exceptions.Exit as leave:
         return int(leave.exit_code)
+    except click.exceptions.NoArgsIsHelpError as overview:
+        click.echo(overview.format_message(), err=True)
+        return FailKind.USAGE.exit_status
     except click.ClickException as error:
         # format_message quotes the argument as it was given.
         context = error.ctx if isinstance(error, click.UsageError) else None

@@ -216,7 +216,7 @@ async def _one_question(stream: trio.SocketStream, answer: AnswerQuestion) -> bo
 async def _answer(stream: trio.SocketStream, question: Question, answer: AnswerQuestion) -> bool:
     """Let the daemon answer, watching for the asker to leave; False when the asker left or talked in between."""
     alone = True
-    result: Answer | None = None
+    results: list[Answer] = []
 
     async with trio.open_nursery() as nursery:
 
@@ -232,12 +232,11 @@ async def _answer(stream: trio.SocketStream, question: Question, answer: AnswerQ
                 nursery.cancel_scope.cancel()
 
         nursery.start_soon(watch)
-        result = await _guarded(question, Responder(stream=stream), answer)
+        results.append(await _guarded(question, Responder(stream=stream), answer))
         nursery.cancel_scope.cancel()
-    if result is None:
-        return False
-    await _send(stream, result)
-    return alone
+    for result in results:  # none, where the asker left and the work was cancelled
+        await _send(stream, result)
+    return alone and bool(results)
 
 
 async def _guarded(question: Question, responder: Responder, answer: AnswerQuestion) -> Answer:

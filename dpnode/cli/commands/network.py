@@ -1,0 +1,159 @@
+"""`dpnode network`: found, invite, join, show, members."""
+
+from collections.abc import Callable, Iterator
+
+import click
+
+from dpnode.cli import shapes
+from dpnode.cli.arguments import SPAN
+from dpnode.cli.blocks import Block, Column, Exact, Note, Table, facts
+from dpnode.cli.frame import Run, command, family, wait_option
+from dpnode.cli.root import unlock_root
+from dpnode.control.answers import Fields
+from dpnode.control.questions.network import (
+    INVITATION_LASTS_MS,
+    MemberList,
+    NetworkFound,
+    NetworkInvite,
+    NetworkJoin,
+    NetworkShow,
+)
+from dpnode.errors import FailKind, Problem
+
+SECRET_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
+
+WHAT_MEMBERS_SEE = (
+    "Every member sees every member's name, what they own, owe, promised, delivered and paid, for good.\n"
+    "Addresses, drawings, messages and photos stay off the ledger and go only to those concerned; "
+    "a place is known to about 5 km until an award."
+)
+
+
+def _root_options(work: Callable[..., None]) -> Callable[..., None]:
+    """`--words-file` and `--passphrase-file`, for what the root key must sign."""
+    work = click.option("--words-file", type=SECRET_FILE, help="Your 24 words, once confirmed; - for stdin.")(work)
+    return click.option("--passphrase-file", type=SECRET_FILE, help="What seals the root key.")(work)
+
+
+@command("found", example='dpnode network found Neighbourhood --purpose "We make things here"', writes=True)
+@click.argument("name")
+@click.option("--purpose", default="", help="One sentence in the charter.")
+@_root_options
+def found(run: Run, name: str, purpose: str, words_file: str | None, passphrase_file: str | None) -> None:
+    """Found a network with yourself as first member and witness; works with or without a daemon."""
+    root = unlock_root(run.home, words_file=words_file, passphrase_file=passphrase_file)
+    run.ask(NetworkFound(network_name=name, purpose=purpose, root_seed=root.root_0_seed, dry_run=run.dry_run), _entered)
+
+
+def _entered(value: Fields) -> Iterator[Block]:
+    yield facts(
+        value,
+        ("Network", "network", shapes.party),
+        ("Id", "network", lambda network: str(network["id"])),
+        ("Member", "member", shapes.party),
+        ("Sponsor", "sponsor", shapes.party),
+        ("Height", "height", shapes.count),
+        ("Binding", "binding", str),
+    )
+    yield Note(text=WHAT_MEMBERS_SEE)
+
+
+@command("invite", example="dpnode network invite --for printshop --lasts 7d", writes=True)
+@click.option("--for", "guest", default="", help="A note for yourself; not on the ledger.")
+@click.option("--lasts", "lasts_ms", type=SPAN, default=INVITATION_LASTS_MS, metavar="SPAN", help="Until it ends (7d).")
+@wait_option
+def invite(run: Run, guest: str, lasts_ms: int, wait_ms: int) -> None:
+    """Make an invitation: one string, for one guest, to be sent by a way you trust."""
+    run.ask(NetworkInvite(guest=guest, lasts_ms=lasts_ms, wait_ms=wait_ms, dry_run=run.dry_run), _invited)
+
+
+def _invited(value: Fields) -> Iterator[Block]:
+    if value.get("invitation"):
+        yield Exact(text=value["invitation"])
+    yield facts(
+        value, ("Ends", "expires_ms", shapes.when), ("Entry", "entry", shapes.ident), ("Binding", "binding", str)
+    )
+    yield Note(text="Whoever has this string can join once in your name as sponsor: send it privately.")
+
+
+@command("join", example="dpnode network join dpn1...\ndpnode network join --file invitation.txt", writes=True)
+@click.argument("invitation", required=False)
+@click.option("--file", "path", type=SECRET_FILE, help="Read it from here.")
+@_root_options
+@click.option("--wait", "wait_ms", type=SPAN, default=60_000, metavar="SPAN", help="Give up after so long (60s).")
+def join(
+    run: Run,
+    invitation: str | None,
+    path: str | None,
+    words_file: str | None,
+    passphrase_file: str | None,
+    wait_ms: int,
+) -> None:
+    """Join a network by an invitation; the daemon must be up."""
+    if (invitation is None) == (path is None):
+        raise Problem(FailKind.USAGE, "give the invitation, or --file with it")
+    if invitation is None:
+        with click.open_file(str(path), encoding="utf-8") as file:
+            invitation = file.read(16_384)
+    root = unlock_root(run.home, words_file=words_file, passphrase_file=passphrase_file)
+    run.ask(
+        NetworkJoin(
+            invitation="".join(invitation.split()), root_seed=root.root_0_seed, wait_ms=wait_ms, dry_run=run.dry_run
+        ),
+        _entered,
+    )
+
+
+@command("show", example="dpnode network show")
+def show(run: Run) -> None:
+    """The charter: name, purpose, witnesses, rules."""
+    run.ask(NetworkShow(), _shown)
+
+
+def _shown(value: Fields) -> Iterator[Block]:
+    yield facts(
+        value,
+        ("Name", "name", shapes.name),
+        ("Network", "id", str),
+        ("Purpose", "purpose", str),
+        ("Members", "members", shapes.count),
+        ("Height", "height", shapes.count),
+        ("Last block", "block_ms", shapes.when),
+        ("State root", "root", shapes.root),
+    )
+    yield Table(
+        title="Witnesses",
+        columns=(
+            Column(title="Member", key="name", shape=shapes.name),
+            Column(title="Id", key="id", shape=shapes.ident),
+        ),
+        rows=value.get("witnesses", []),
+        empty="No witness.",
+    )
+    rules = value.get("rules", {})
+    yield facts(rules, *((key, key, str) for key in rules), title="Rules")
+
+
+@command("members", example="dpnode network members")
+def members(run: Run) -> None:
+    """Who is in the network, and who vouched for whom."""
+    run.ask(MemberList(), _members)
+
+
+def _members(value: Fields) -> Iterator[Block]:
+    yield Table(
+        columns=(
+            Column(title="Member", key="name", shape=shapes.name),
+            Column(title="Id", key="id", shape=shapes.ident),
+            Column(title="Sponsor", key="sponsor", shape=shapes.party),
+            Column(title="Since", key="since_ms", shape=shapes.when),
+            Column(title="Machines", key="machines", shape=shapes.count, right=True),
+            Column(title="Here now", key="connected", shape=shapes.yes),
+            Column(title="Note", key="note"),
+        ),
+        rows=value.get("members", []),
+        empty="No members.",
+    )
+
+
+network_command = family("network", "Found, invite to, join or look at a network.", found, invite, join, show, members)
