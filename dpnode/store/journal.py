@@ -223,7 +223,7 @@ def replay(data: bytes, path: str) -> list[Record]:
     kept: list[Record] = []
     batch: list[Record] = []
     sealed = False
-    while frame := _header_at(salt, data, at.offset):
+    while (frame := _header_at(salt, data, at.offset)) and frame.offset == at.offset:
         text = data[frame.offset : frame.offset + _HEADER_BYTES + frame.size]
         after = _following(at, text)
         if data[frame.end - _CHECK_BYTES : frame.end] != after.chain[:_CHECK_BYTES]:
@@ -249,7 +249,7 @@ def _refuse_if_synced(salt: bytes, data: bytes, whole: _Place, path: str) -> Non
     incomplete = whole.batch + 1
     offset = data.find(_MAGIC, whole.offset)
     while offset >= 0:
-        frame = _header_at(salt, data, offset)
+        frame = _header_at(salt, data, offset)  # also where a missing middle has moved it
         if frame and (frame.batch > incomplete or (frame.kind == _SEAL and frame.batch == incomplete)):
             raise JournalLost(path, f"damage behind byte {whole.offset}")
         offset = data.find(_MAGIC, offset + 1)
@@ -302,11 +302,11 @@ def _frame(salt: bytes, at: _Place, left: int, kind: int, body: bytes) -> bytes:
 
 
 def _header_at(salt: bytes, data: bytes, offset: int) -> _Frame | None:
-    """The header that stands at `offset` and says so itself; None for anything else."""
+    """A header of this journal at `offset`, wherever it says that it belongs; None for anything else."""
     if offset + _HEADER_BYTES > len(data):
         return None
-    magic, stated, batch, left, kind, size = _HEADER.unpack_from(data, offset)
+    magic, home, batch, left, kind, size = _HEADER.unpack_from(data, offset)
     [crc] = _CRC.unpack_from(data, offset + _HEADER.size)
-    if magic != _MAGIC or stated != offset or crc != zlib.crc32(salt + data[offset : offset + _HEADER.size]):
+    if magic != _MAGIC or crc != zlib.crc32(salt + data[offset : offset + _HEADER.size]):
         return None
-    return _Frame(offset, batch, left, kind, size)
+    return _Frame(home, batch, left, kind, size)

@@ -20,8 +20,8 @@ from dpnode.store.statement import Port, Procedure, drive, one
 T = TypeVar("T")
 
 
-class Offline:
-    """An open database, asked and written directly."""
+class Reading:
+    """An open database, asked directly."""
 
     def __init__(self, port: Port) -> None:
         self._port = port
@@ -30,13 +30,17 @@ class Offline:
         """The answer to any procedure of `questions`. Raises StoreCorrupt and StoreBroken as the daemon would."""
         return drive(self._port, question)
 
+
+class Writing(Reading):
+    """An open database, asked and written directly."""
+
     def commit(self, commit: Commit) -> None:
-        """As `Store.commit`; only of what `writing` opened."""
+        """As `Store.commit`."""
         drive(self._port, write.write(commit))
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Offline]:
+def reading(path: Path) -> Iterator[Reading]:
     """The database read-only, as it is at this moment. Raises StoreUnreadable, StoreForeign, StoreNewer."""
     with closing(SqlitePort(connect(path, writable=False), str(path))) as port:
         drive(port, reader_settings(Tuning()))
@@ -45,12 +49,12 @@ def reading(path: Path) -> Iterator[Offline]:
         # One read transaction for all questions; the first statement in it fixes the moment.
         port.run(one("BEGIN"))
         port.run(one("SELECT count(*) FROM meta"))
-        yield Offline(port)
+        yield Reading(port)
         port.abandon()
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Offline]:
+def writing(path: Path) -> Iterator[Writing]:
     """The database for writing, made if missing. Raises as `store.open_store`."""
     with hold(path):
         check = unclean(path)
@@ -59,4 +63,4 @@ def writing(path: Path) -> Iterator[Offline]:
             drive(port, migrate(str(path), scripts()))
             if check:
                 drive(port, quick_check(str(path)))
-            yield Offline(port)
+            yield Writing(port)

@@ -127,26 +127,36 @@ async def open_store(
     Raises StoreLocked naming the process that holds it, StoreNewer, StoreForeign, StoreUnreadable, and after an unclean
     stop StoreCorrupt when the check finds damage. On cancellation the commit under way is finished, then all is closed.
     """
+    failure: StoreError | None = None
     with hold(path):
         check = unclean(path)
         async with trio_asyncio.open_loop():
-            tuned = tuning or Tuning()
-            writer = await _open(path, writable=True)
-            reader = None
             try:
-                for procedure in (settings(tuned), migrate(str(path), scripts())):
-                    await _drive(writer, path, procedure)
-                if check:
-                    await _drive(writer, path, quick_check(str(path)))
-                reader = await _open(path, writable=False)
-                await _drive(reader, path, reader_settings(tuned))
-                await _serve_both(path, tuned, writer, reader, task_status)
-            finally:
-                with trio.move_on_after(CLOSE_S) as scope:
-                    scope.shield = True
-                    if reader is not None:
-                        await trio_asyncio.aio_as_trio(reader.close)()
-                    await trio_asyncio.aio_as_trio(writer.close)()
+                await _serve(path, tuning or Tuning(), check, task_status)
+            except StoreError as error:
+                # Carried around the loop's nursery, which would wrap it in a group.
+                failure = error
+    if failure is not None:
+        raise failure
+
+
+async def _serve(path: Path, tuning: Tuning, check: bool, task_status: trio.TaskStatus[Store]) -> None:
+    writer = await _open(path, writable=True)
+    reader = None
+    try:
+        for procedure in (settings(tuning), migrate(str(path), scripts())):
+            await _drive(writer, path, procedure)
+        if check:
+            await _drive(writer, path, quick_check(str(path)))
+        reader = await _open(path, writable=False)
+        await _drive(reader, path, reader_settings(tuning))
+        await _serve_both(path, tuning, writer, reader, task_status)
+    finally:
+        with trio.move_on_after(CLOSE_S) as scope:
+            scope.shield = True
+            if reader is not None:
+                await trio_asyncio.aio_as_trio(reader.close)()
+            await trio_asyncio.aio_as_trio(writer.close)()
 
 
 async def _open(path: Path, *, writable: bool) -> _Connection:
