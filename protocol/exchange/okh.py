@@ -98,7 +98,7 @@ def _read(top: Table, form: Form) -> Design | None:
         bom=_bom(top),
         instructions=top.texts("manufacturing-instructions", "making-instructions"),
         whole=whole,
-        parts=_parts(top, title),
+        parts=_parts(top),
     )
 
 
@@ -174,20 +174,17 @@ def _whole(top: Table, title: str) -> Part:
     )
 
 
-def _parts(top: Table, title: str) -> tuple[Part, ...]:
+def _parts(top: Table) -> tuple[Part, ...]:
     key = top.first("part", "parts")
-    taken: dict[str, int] = {title: 1}
+    count: dict[str, int] = {}
     parts: list[Part] = []
     for table in top.tables(key, PARTS_MAX):
         part = _part(table)
-        count = taken.get(part.name, 0) + 1
-        taken[part.name] = count
-        if count > 1:
-            other = "the design itself" if part.name == title else "another part"
-            renamed = clean_line(f"{part.name[:180]} ({count})")
-            table.findings.warn(
-                table.where("name"), f"{show(part.name)} is also the name of {other}; read as {show(renamed)}"
-            )
+        count[part.name] = count.get(part.name, 0) + 1
+        if count[part.name] > 1:
+            renamed = clean_line(f"{part.name[:180]} ({count[part.name]})")
+            sentence = f"{show(part.name)} is also the name of another part; read as {show(renamed)}"
+            table.findings.warn(table.where("name"), sentence)
             part = replace(part, name=renamed)
         parts.append(part)
     return tuple(parts)

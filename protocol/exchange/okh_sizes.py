@@ -61,8 +61,8 @@ def read_mass(part: Table) -> Measure | None:
     table = part.table("mass")
     if table is not None:
         unit = table.text("unit")
-        return _quantity(table.get("value"), unit, Kind.MASS, table.where("value"), table)
-    return _quantity(value, "", Kind.MASS, part.where("mass"), part)
+        return _quantity(table.get("value"), unit, Kind.MASS, table.where("value"), part.findings)
+    return _quantity(value, "", Kind.MASS, part.where("mass"), part.findings)
 
 
 def _from_snippet(snippet: str, unit: str, where: str, findings: Findings) -> Extents | None:
@@ -86,8 +86,14 @@ def _from_axes(table: Table, unit: str) -> Extents | None:
             near = difflib.get_close_matches(key, _KNOWN, n=1, cutoff=0.6)
             hint = f"; did you mean {show(near[0])}?" if near else ""
             table.findings.warn(table.where(key), f"{show(written)} is not a dimension and is left out{hint}")
+    bare = any(number_of(table.get(axis)) is not None for axis in names)
+    known_unit = _unit(unit, Kind.LENGTH, table.place, table.findings) if bare or unit else "mm"
+    if known_unit is None:
+        return None
     axes = [
-        _quantity(table.get(axis), unit, Kind.LENGTH, table.where(axis), table) if table.has(axis) else None
+        _quantity(table.get(axis), known_unit, Kind.LENGTH, table.where(axis), table.findings)
+        if table.has(axis)
+        else None
         for axis in names
     ]
     for axis, known in zip(names, axes, strict=True):
@@ -99,11 +105,11 @@ def _from_axes(table: Table, unit: str) -> Extents | None:
     return Extents(x=axes[0], y=axes[1], z=axes[2])
 
 
-def _quantity(value: Tree, unit: str, kind: Kind, where: str, table: Table) -> Measure | None:
+def _quantity(value: Tree, unit: str, kind: Kind, where: str, findings: Findings) -> Measure | None:
     """A number with its unit beside it, or a text that holds both; above zero, and of the kind asked for."""
-    findings, number, ucum = table.findings, number_of(value), None
+    number = number_of(value)
     if number is not None:
-        ucum = _unit(unit, kind, table.place or where, findings)
+        ucum = _unit(unit, kind, where, findings)
         if ucum is None:
             return None
     else:

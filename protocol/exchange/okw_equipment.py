@@ -28,7 +28,11 @@ _COUNT_MAX = 1000
 def read_equipment(table: Table) -> Equipment:
     """One entry of `equipment`, whatever of it is there; doubts stand among the findings."""
     kind = word_of(table.text("equipment-type", "type", "name", "title", "description"))
-    processes = [*_words(table, "manufacturing-process", "manufacturing-processes", "process", "processes"), kind]
+    processes = [
+        *_words(table, "manufacturing-process", "manufacturing-processes", "process", "processes"),
+        *_words(table, "identifier"),
+        kind,
+    ]
     details = table.table("detailed-capabilities")
     name = kind or next((word for word in processes if word), "")
     return Equipment(

@@ -48,6 +48,8 @@ class FittedCall:
     """A part's call cut down to one function."""
 
     parameters: dict[str, ParameterValue]
+    material_refused: bool
+    """The design names a material that is none of the function's choices: it is not the function to ask."""
     left_out: tuple[str, ...]
     """Sentences: what the design says that this function has no parameter for, or no choice."""
 
@@ -85,7 +87,7 @@ def call_parameters(part: Part) -> PartCall:
 def for_function(call: PartCall, names: Collection[str], choice: Choice | None = None) -> FittedCall:
     """The parameters of a call that a function with the parameters `names` takes.
 
-    A function with `thickness` and no `height` works a sheet: the smallest extent is its thickness, the others length
+    A function of a material with `thickness` and no `height` works a sheet: the smallest extent is its thickness, the others length
     and width; one with a `diameter` turns: two equal extents are the diameter. `choice` turns the design's word for
     the material into the function's own; a word that says more is kept as `grade`, a word that is none of them is
     left out.
@@ -94,12 +96,11 @@ def for_function(call: PartCall, names: Collection[str], choice: Choice | None =
     left_out: list[str] = []
     _lay_flat(parameters, names)
     _stand_on_axis(parameters, names)
-    if choice is not None and "material" in names:
-        _choose_material(parameters, names, choice, left_out)
+    refused = choice is not None and "material" in names and not _choose_material(parameters, names, choice, left_out)
     for name in [name for name in parameters if name not in names]:
         value = parameters.pop(name)
         left_out.append(f"{name} ({_shown(value)}) is nothing this function asks for")
-    return FittedCall(parameters=parameters, left_out=tuple(left_out))
+    return FittedCall(parameters=parameters, material_refused=refused, left_out=tuple(left_out))
 
 
 def _add_sizes(part: Part, parameters: dict[str, ParameterValue], unknown: list[str]) -> None:
@@ -125,7 +126,7 @@ def _work(part: Part, unknown: list[str]) -> tuple[str, ...]:
 
 
 def _lay_flat(parameters: dict[str, ParameterValue], names: Collection[str]) -> None:
-    if "thickness" not in names or "height" in names or "thickness" in parameters:
+    if not {"material", "thickness"} <= set(names) or "height" in names or "thickness" in parameters:
         return
     extents = [value for name in _AXES if isinstance(value := parameters.get(name), Measure)]
     if len(extents) < len(_AXES):
@@ -147,18 +148,20 @@ def _stand_on_axis(parameters: dict[str, ParameterValue], names: Collection[str]
 
 def _choose_material(
     parameters: dict[str, ParameterValue], names: Collection[str], choice: Choice, left_out: list[str]
-) -> None:
+) -> bool:
+    """Puts the function's own word in the material's place; False when it has none for it."""
     word = parameters.get("material")
     if not isinstance(word, str):
-        return
+        return True
     chosen = choice("material", word)
     if chosen is None:
         del parameters["material"]
         left_out.append(f"the material {show(word)} is none that this function knows")
-        return
+        return False
     parameters["material"] = chosen
     if "grade" in names and "grade" not in parameters and _loose(word) != _loose(chosen):
         parameters["grade"] = word
+    return True
 
 
 def _shown(value: ParameterValue) -> str:

@@ -21,7 +21,8 @@ from protocol.exchange.text import clean_line, show
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PLACEHOLDER = re.compile(
     r"\[(?:REQUIRED|OPTIONAL)\b.*\]|\[(?:text|url|path|value|url-or-path|true/false|YYYY-MM-DD|language)\].*|xxx(?:\.\w{1,4})?"
-    r"|your-awesome-.*", re.DOTALL,
+    r"|your-awesome-.*",
+    re.DOTALL,
 )
 _NAMING_KEYS = ("path", "location", "name", "title", "material-type", "identifier", "id", "url")
 """Where the naming text of a list's entry stands when the entry is a table, best first."""
