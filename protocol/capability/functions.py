@@ -29,7 +29,7 @@ from protocol.capability.limits import (
     TURN_GROUPS_MAX,
     TURN_NAMES_MAX,
 )
-from protocol.capability.units import OtherKind, UnknownUnit, convert, is_unit, same_kind, show_amount, show_measure
+from protocol.capability.units import OtherKind, UnknownUnit, convert, is_unit, show_amount, show_measure
 
 ParameterValue = Measure | str
 """A measure, or the text of a choice, flag or free text."""
@@ -310,9 +310,7 @@ def _check_measure(parameter: Parameter, value: ParameterValue) -> tuple[Fault, 
         return Fault.NOT_A_MEASURE, f"a number of {parameter.unit} is expected"
     try:
         number = number_in(parameter, value)
-    except UnknownUnit as problem:
-        return Fault.UNIT, str(problem)
-    except OtherKind as problem:
+    except (UnknownUnit, OtherKind) as problem:
         return Fault.UNIT, str(problem)
     if parameter.least is not None and number < parameter.least:
         return Fault.BELOW, f"{show_measure(value)} is less than {show_amount(parameter.least, parameter.unit)}"
@@ -324,11 +322,6 @@ def _check_measure(parameter: Parameter, value: ParameterValue) -> tuple[Fault, 
 def number_in(parameter: Parameter, value: Measure) -> Fraction:
     """`value` in the parameter's unit, exactly; raises `UnknownUnit` or `OtherKind`."""
     return convert(value.fraction, value.unit, parameter.unit)
-
-
-def is_measurable(parameter: Parameter, unit_text: str) -> bool:
-    """Whether amounts of `unit_text` are amounts of this parameter; raises `UnknownUnit`."""
-    return parameter.kind is ValueKind.MEASURE and same_kind(unit_text, parameter.unit)
 
 
 def parameters_from_value(value: Value) -> dict[str, ParameterValue]:

@@ -15,7 +15,7 @@ from ledger.canonical import INTEGER_MAX
 from ledger.names import Kind, NotAnId, parse_id, show_id
 from ledger.quantities import Measure
 from protocol.capability.catalogue import Catalogue, UnknownFunction
-from protocol.capability.functions import Function, Parameter, ValueKind, number_in
+from protocol.capability.functions import Function, Parameter, ValueKind
 from protocol.capability.hours import ALWAYS, read_hours, show_hours
 from protocol.capability.limits import OFFER_FILE_BYTES_MAX, OFFER_NAME_BYTES_MAX, QUANTITY_MAX
 from protocol.capability.offers import ZERO, Limit, Offer, Price, Rate
@@ -256,7 +256,11 @@ def write_offer_toml(offer: Offer, function: Function, credit_word: str = "", de
         lines += ["", "# Pieces in one job.", "[quantity]"]
         lines += [f"least = {offer.quantity_least}", f"most = {offer.quantity_most}"]
     if offer.limits:
-        lines += ["", "# What the machine can do; what is not limited here is limited by the function alone.", "[limits]"]
+        lines += [
+            "",
+            "# What the machine can do; what is not limited here is limited by the function alone.",
+            "[limits]",
+        ]
         lines += [f"{name} = {_limit_text(limit)}" for name, limit in sorted(offer.limits.items())]
     lines += ["", "# Time on the machine; lead is the time between the award and the beginning of the work.", "[time]"]
     lines += [f"lead = {_quoted(f'{offer.lead_ms} ms')}", *_rate_text(offer.time, None, "time")]
@@ -307,18 +311,3 @@ def _quoted(text: str) -> str:
 def _degrees(cdeg: int) -> str:
     whole, part = divmod(abs(cdeg), 100)
     return f"{'-' if cdeg < 0 else ''}{whole}.{part:02d}"
-
-
-def peer_limits_fit(offer: Offer, function: Function) -> bool:
-    """Whether every limit of an offer speaks of a parameter of the function in a unit that fits."""
-    for name, limit in offer.limits.items():
-        parameter = function.definition.parameter(name)
-        if parameter is None or (parameter.kind is ValueKind.MEASURE) == bool(limit.among):
-            return False
-        try:
-            for end in (limit.least, limit.most):
-                if end is not None:
-                    number_in(parameter, end)
-        except (UnknownUnit, OtherKind):
-            return False
-    return True

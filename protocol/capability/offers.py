@@ -262,7 +262,9 @@ def add_up(
     """Set-up + per piece + per parameter, exact, rounded up once."""
     missing = tuple(name for name in sorted(rate.per) if not isinstance(values.get(name), Measure))
     if missing:
-        return Unpriced(reason=f"it depends on {' and '.join(missing)}, which the request does not state", missing=missing)
+        return Unpriced(
+            reason=f"it depends on {' and '.join(missing)}, which the request does not state", missing=missing
+        )
     total = rate.set_up
     lines = [f"set-up: {show(rate.set_up)}"] if rate.set_up else []
     pieces = "1 piece" if quantity == 1 else f"{quantity} pieces"

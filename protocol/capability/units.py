@@ -86,19 +86,20 @@ _COMMON = (
     "MBy", "g/cm3", "kg/m3", "[in_i]", "[ft_i]", "[lb_av]", "/min",
 )  # fmt: skip
 _EVERYDAY = {
-    "°c": "Cel", "c": "Cel", "celsius": "Cel", "degc": "Cel", "µm": "um", "μm": "um", "micron": "um", "millimetre": "mm",
-    "millimeter": "mm", "metre": "m", "meter": "m", "meters": "m", "inch": "[in_i]", "inches": "[in_i]", "in": "[in_i]",
-    '"': "[in_i]", "foot": "[ft_i]", "feet": "[ft_i]", "ft": "[ft_i]", "lb": "[lb_av]", "lbs": "[lb_av]", "oz": "[oz_av]", "gram": "g",
-    "grams": "g", "gr": "g", "kilo": "kg", "kgs": "kg", "hour": "h", "hours": "h", "hr": "h", "hrs": "h", "minute": "min",
-    "minutes": "min", "mins": "min", "sec": "s", "secs": "s", "second": "s", "seconds": "s", "day": "d", "days": "d",
-    "week": "wk", "weeks": "wk", "year": "a", "years": "a", "kwh": "kW.h", "nm": "N.m", "pcs": "{piece}",
-    "pc": "{piece}", "piece": "{piece}", "pieces": "{piece}", "percent": "%", "liter": "L", "litre": "L", "ml": "mL",
-    "sqm": "m2", "m²": "m2", "m³": "m3", "m^2": "m2", "m^3": "m3", "ohm": "Ohm", "degree": "deg", "°": "deg",
-    "rpm": "/min", "kph": "km/h", "ha": "har",
+    "°c": "Cel", "c": "Cel", "celsius": "Cel", "degc": "Cel", "µm": "um", "μm": "um", "micron": "um",
+    "millimetre": "mm", "millimeter": "mm", "metre": "m", "meter": "m", "meters": "m", "inch": "[in_i]",
+    "inches": "[in_i]", "in": "[in_i]", '"': "[in_i]", "foot": "[ft_i]", "feet": "[ft_i]", "ft": "[ft_i]",
+    "lb": "[lb_av]", "lbs": "[lb_av]", "oz": "[oz_av]", "gram": "g", "grams": "g", "gr": "g", "kilo": "kg",
+    "kgs": "kg", "hour": "h", "hours": "h", "hr": "h", "hrs": "h", "minute": "min", "minutes": "min", "mins": "min",
+    "sec": "s", "secs": "s", "second": "s", "seconds": "s", "day": "d", "days": "d", "week": "wk", "weeks": "wk",
+    "year": "a", "years": "a", "kwh": "kW.h", "nm": "N.m", "pcs": "{piece}", "pc": "{piece}", "piece": "{piece}",
+    "pieces": "{piece}", "percent": "%", "liter": "L", "litre": "L", "ml": "mL", "sqm": "m2", "m²": "m2",
+    "m³": "m3", "m^2": "m2", "m^3": "m3", "ohm": "Ohm", "degree": "deg", "°": "deg", "rpm": "/min", "kph": "km/h",
+    "ha": "har",
 }  # fmt: skip
 _COMPONENT = re.compile(r"(?P<atom>\[[a-z_]+\]|[A-Za-z%]+)?(?P<power>[+-]?\d+)?(?P<note>\{[!-z|~]*\})?")
 _PARTS = re.compile(r"(^|[./])([^./]*)")
-_AMOUNT = re.compile(r"\s*(?P<number>[+-]?\d{1,18}(?:\.\d{1,12}|/\d{1,12})?)\s*(?P<unit>\S*)\s*")
+_AMOUNT = re.compile(r"\s*(?P<number>[+-]?\d{1,18}(?:\.\d{1,12}|/\d{1,16})?)\s*(?P<unit>\S*)\s*")
 
 
 class UnknownUnit(ValueError):
