@@ -1,7 +1,7 @@
 """A job as the state keeps it: one record, its log, and the lists it stands in.
 
-State (all ids 32 bytes): `job/<job>` the record; `job-log/<job><number, 4 bytes>` one line per move (W-28); `job-
-open/<member><job>` and `job-ended/<member><job>` each member's jobs with the time of award (W-29);
+State (all ids 32 bytes): `job/<job>` the record; `job-log/<job><number, 4 bytes>` one line per move (W-28);
+`job-open/<member><job>` and `job-ended/<member><job>` each member's jobs with the time of award (W-29);
 `call/<call><customer>` the award that closed a call for that customer (W-7).
 Invariants: while a job is open its hold holds exactly `left`; accepted + under inspection <= quantity; `owed` is what
 was rejected and not delivered anew.
