@@ -202,6 +202,20 @@ class Either:
 
 INTEGER_FORM = Int(1)
 """A count of at least one."""
+class PlaceForm:
+    """About where: {lat, lon} in hundredths of a degree on a grid of 5, about 5 km, and no finer."""
+
+    __slots__ = ()
+    _map = Map({"lat": Int(-9000, 9000), "lon": Int(-18_000, 18_000)})
+
+    def check(self, value: Value, path: str = "") -> None:
+        """A point of the grid."""
+        self._map.check(value, path)
+        if value["lat"] % 5 or value["lon"] % 5:
+            raise Malformed(path, "a place is given on the grid of 0.05 degrees")
+
+
+PLACE = PlaceForm()
 ID = Bytes(32)
 """A 32-byte hash or key."""
 MOMENT_MS = Int(0, 2**47)

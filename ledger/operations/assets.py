@@ -10,9 +10,8 @@ from enum import StrEnum
 from typing import Any
 
 from ledger.errors import Reason, Refusal
-from ledger.form import ID, INTEGER_FORM, List, Map, Text
+from ledger.form import ID, INTEGER_FORM, PLACE, List, Map, Text
 from ledger.operations import accounts, members
-from ledger.operations.membership import PLACE
 from ledger.operations.operation import Context, Operation
 from ledger.operations.shares import check_acceptance, units_statement
 from ledger.state import Overlay, View

@@ -12,7 +12,7 @@ from typing import Any
 
 from ledger.charter import NAME_BYTES_MAX, write_member
 from ledger.errors import Refusal
-from ledger.form import ID, MOMENT_MS, Bytes, Flag, Int, Map, Text, has_form
+from ledger.form import ID, MOMENT_MS, PLACE, Bytes, Flag, Map, Text, has_form
 from ledger.keys import is_admissible, member_id, next_root_hash
 from ledger.operations import accounts, members
 from ledger.operations.operation import Context, Operation, Role
@@ -56,8 +56,6 @@ _JOIN = Map(
 _MACHINE = Map({"member": ID, "network": ID})
 _KEY = Map({"key": ID, "member": ID, "network": ID})
 _NEW_ROOT = Map({"member": ID, "network": ID, "next": ID})
-PLACE = Map({"lat": Int(-900, 900), "lon": Int(-1800, 1800)})
-"""A place in tenths of a degree: about 5 km, which is all the network learns before an award."""
 
 
 def peer_id_of(network_key: bytes) -> bytes:

@@ -191,6 +191,11 @@ class LedgerPeer:
         return self._propose(now)
 
     @property
+    def step_blocks(self) -> tuple[Block, ...]:
+        """The blocks being made durable just now."""
+        return () if self._step is None else self._step[0].blocks
+
+    @property
     def has_work(self) -> bool:
         """Whether `work` may have something to do."""
         return self._step is None and (self.sync.is_busy or (self._replica is not None and len(self.pool) > 0))
