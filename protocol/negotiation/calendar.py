@@ -1,8 +1,9 @@
-"""So that one printer is not sold twice: which machine is taken from when to when, and the first gap that is long enough.
+"""So that one printer is not sold twice: which machine is taken from when to when, and the first gap that is long
+enough.
 
-A slot is a stretch of wall time on one machine. Work goes on only in the offer's opening hours, so a slot may span closed
-hours; nothing else is put into them. The calendar keeps no state of its own: it is made from the conversations that hold
-slots, and so cannot disagree with them after a restart.
+A slot is a stretch of wall time on one machine. Work goes on only in the offer's opening hours, so a slot may span
+closed hours; nothing else is put into them. The calendar keeps no state of its own: it is made from the
+conversations that hold slots, and so cannot disagree with them after a restart.
 
 Invariant: no two slots of one machine overlap, pauses included (SPEC N-13).
 """
@@ -61,7 +62,7 @@ class Calendar:
         return tuple(self._slots.get(machine, ()))
 
     def gap(self, machine: str, hours: Hours, *, work_ms: int, from_ms: int, horizon_ms: int) -> Gap | None:
-        """The first free stretch with `work_ms` of open time that begins in [`from_ms`, `horizon_ms`]; None: there is none."""
+        """The first free stretch with `work_ms` of open time that begins from `from_ms` to `horizon_ms`, if any."""
         start = from_ms
         for slot in (*self.of(machine), None):
             if slot is not None and slot.end_ms + self._pause_ms <= start:
@@ -88,9 +89,7 @@ def open_ms(hours: Hours, from_ms: int, to_ms: int) -> int:
     if not hours:
         return to_ms - from_ms
     weeks = (to_ms - from_ms) // WEEK_MS + 2
-    return sum(
-        max(0, min(close, to_ms) - max(opening, from_ms)) for opening, close in _openings(hours, from_ms, weeks)
-    )
+    return sum(max(0, min(close, to_ms) - max(opening, from_ms)) for opening, close in _openings(hours, from_ms, weeks))
 
 
 def _span(hours: Hours, from_ms: int, work_ms: int) -> Gap | None:

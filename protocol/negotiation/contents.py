@@ -76,7 +76,7 @@ class FileNamed:
     """A file of the call: who is awarded fetches it and checks it against the salted hash."""
 
     name: str
-    bytes: int
+    size_bytes: int
     hash: bytes
 
 
@@ -88,6 +88,10 @@ class Changes:
     """At most (from a customer) or at least (from a provider) so many smallest units of the price's one credit."""
     deliver_by_ms: int | None = None
     quantity: int | None = None
+
+
+UNCHANGED = Changes()
+"""As it was called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +152,7 @@ def read_call(statement: Statement) -> Call:
         design=value.get("design"),
         part=value.get("part"),
         asset=value.get("asset"),
-        files=tuple(FileNamed(name=f["name"], bytes=f["bytes"], hash=f["hash"]) for f in value.get("files", ())),
+        files=tuple(FileNamed(name=f["name"], size_bytes=f["bytes"], hash=f["hash"]) for f in value.get("files", ())),
         budget=read_price(value.get("budget", [])),
     )
 
@@ -175,8 +179,8 @@ def read_intent(statement: Statement) -> Intent:
 
 
 def total(price: tuple[PriceLine, ...]) -> tuple[bytes, int] | None:
-    """(credit, smallest units) of a price that is all in one credit; None for any other: such prices cannot be compared."""
-    credits = {line.thing for line in price}
-    if len(credits) != 1 or any(line.kind != "credit" for line in price):
+    """(credit, smallest units) of a price that is all in one credit; None for one that cannot be compared."""
+    things = {line.thing for line in price}
+    if len(things) != 1 or any(line.kind != "credit" for line in price):
         return None
     return price[0].thing, sum(line.amount for line in price)

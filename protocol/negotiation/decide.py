@@ -1,10 +1,12 @@
-"""From a call to a `Decision`: what each rule weighs is gathered here, once, and the chain is walked for every own offer.
+"""From a call to a `Decision`: what each rule weighs is gathered here, once, and the chain is walked for every own
+offer.
 
-Pure: the same call, policy, calendar and world give the same steps, so a decision can be replayed. Of several offers the one
-that passes wins, then the earliest date, then the lowest price; if none passes, the one that got furthest is shown.
+Pure: the same call, policy, calendar and world give the same steps, so a decision can be replayed. Of several offers
+the one that passes wins, then the earliest date, then the lowest price; if none passes, the one that got furthest is
+shown.
 
-When the slot may begin: a proposal binds until `until`, so the work must not have to begin before it (SPEC N-12). A long
-stand (a person decides for a week) is shortened once, to just past the reply-by, where the due date needs it.
+When the slot may begin: a proposal binds until `until`, so the work must not have to begin before it (SPEC N-12). A
+long stand (a person decides for a week) is shortened once, to just past the reply-by, where the due date needs it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from ledger.operations.work_terms import ARBITERS_MAX, PriceLine
 from protocol.inputs import Now
 from protocol.negotiation import rules
 from protocol.negotiation.calendar import Calendar, Gap, open_ms
-from protocol.negotiation.contents import Call, Changes, total
+from protocol.negotiation.contents import UNCHANGED, Call, Changes, total
 from protocol.negotiation.decision import Decision, Draft, Step, Verdict
 from protocol.negotiation.distance import distance_km
 from protocol.negotiation.limits import DAY_MS, MINUTE_MS
@@ -35,7 +37,7 @@ class Matter:
     """One call as it is to be judged, with what this node remembers of the caller."""
 
     call: Call
-    changes: Changes = Changes()
+    changes: Changes = UNCHANGED
     calls_last_hour: int = 0
     calls_open: int = 0
     approved: bool = False
@@ -66,9 +68,7 @@ def decide(matter: Matter, policy: Policy, me: MemberId, calendar: Calendar, now
     joined_ms = world.joined_ms(call.customer)
     newcomer = rules.is_newcomer(policy.rate, joined_ms, now.wall_ms)
     first = [
-        rules.identity(
-            policy.identity, call.customer, world.is_member(call.customer), world.standing(call.customer)
-        ),
+        rules.identity(policy.identity, call.customer, world.is_member(call.customer), world.standing(call.customer)),
         rules.rate(policy.rate, newcomer, matter.calls_last_hour, matter.calls_open),
     ]
     first = [_approved(step, matter) for step in first]
@@ -174,11 +174,13 @@ class _Chain:
         else:
             full = keys.stands_person_days * DAY_MS
         short = max(0, call.reply_by_ms - self.now_ms) + keys.stands_minutes * MINUTE_MS
-        for stand in sorted({full, min(full, short)}, reverse=True):
-            until_ms = self.now_ms + stand
+        until_ms = self.now_ms + full
+        gap, step, stranger = self._slot(until_ms + self.quote.lead_ms)
+        margin_ms = self.policy.due.margin_minutes * MINUTE_MS
+        late = gap is None or gap.end_ms + margin_ms > self.matter.deliver_by_ms
+        if late and short < full:
+            until_ms = self.now_ms + short
             gap, step, stranger = self._slot(until_ms + self.quote.lead_ms)
-            if gap and gap.end_ms + self.policy.due.margin_minutes * MINUTE_MS <= self.matter.deliver_by_ms:
-                break
         return until_ms, gap, step, stranger
 
     def _slot(self, from_ms: int) -> tuple[Gap | None, Step, bool]:
@@ -190,9 +192,7 @@ class _Chain:
         work_ms = max(1, quote.duration_ms)
         earliest: tuple[Gap | None, Step, bool] | None = None
         for _ in range(WINDOWS_TRIED):
-            gap = self.calendar.gap(
-                quote.machine, quote.hours, work_ms=work_ms, from_ms=from_ms, horizon_ms=horizon_ms
-            )
+            gap = self.calendar.gap(quote.machine, quote.hours, work_ms=work_ms, from_ms=from_ms, horizon_ms=horizon_ms)
             if gap is None:
                 break
             begin = gap.start_ms - gap.start_ms % window_ms
@@ -219,11 +219,9 @@ class _Chain:
         fit = (
             each
             for each in dict.fromkeys(candidates)
-            if each not in (self.me, call.customer)
-            and (not wanted or each in wanted)
-            and self.world.is_member(each)
+            if each not in (self.me, call.customer) and (not wanted or each in wanted) and self.world.is_member(each)
         )
-        return tuple(fit)[: ARBITERS_MAX]
+        return tuple(fit)[:ARBITERS_MAX]
 
     def _set_price(self, price: tuple[PriceLine, ...]) -> tuple[PriceLine, ...]:
         wished, one = self.matter.set_price_total, total(price)

@@ -1,7 +1,7 @@
 """How far two places are apart, in whole kilometres.
 
-A float is used here and only here in this room: a distance ranks and limits, it is never signed, paid or folded. Places are
-known to about 5 km, so the rounding hides every difference between two machines' mathematics.
+A float is used here and only here in this room: a distance ranks and limits, it is never signed, paid or folded.
+Places are known to about 5 km, so the rounding hides every difference between two machines' mathematics.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The six things workshops say to each other before an award; each to and from the body of an envelope.
 
-Names are the contract net's (FIPA SC00029H): call for proposals, propose, refuse, counter, reject, not understood. Only the
-call, the proposal and the counter are signed: the first two can be shown to an arbiter, the third says who wished what.
-Everything else is courtesy: losing any of these messages costs time, never correctness (SPEC N-3).
+Names are the contract net's (FIPA SC00029H): call for proposals, propose, refuse, counter, reject, not understood.
+Only the call, the proposal and the counter are signed: the first two can be shown to an arbiter, the third says who
+wished what. Everything else is courtesy: losing any of these messages costs time, never correctness (SPEC N-3).
 
 Invariant: `from_value(m.TYPE, m.to_value()) == m`; no text with control or direction-changing characters gets in.
 """

@@ -1,7 +1,8 @@
 """What an owner decides beforehand: one small section per rule of the chain, and one for buying.
 
-Each rule is handed its own section only, so a key can never change a judgement it does not belong to. The defaults are the
-preset `ask-me`: everything waits for a person. Presets and the owner's file only replace values (`policy_parse`).
+Each rule is handed its own section only, so a key can never change a judgement it does not belong to. The defaults
+are the preset `ask-me`: everything waits for a person. Presets and the owner's file only replace values
+(`policy_parse`).
 
 Units stand last in names; "value" is always smallest units of the one credit a price is in; "bp" is basis points.
 Source: SPEC N-9, N-10.

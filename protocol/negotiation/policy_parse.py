@@ -1,8 +1,8 @@
-"""From an owner's table of keys to a `Policy`: unknown keys, wrong types and bounds are the owner's to mend, and are named.
+"""From an owner's table of keys to a `Policy`: unknown keys, wrong types and bounds are the owner's to mend, and are
+named.
 
-What is absent keeps the value of the policy it is read on top of. Types and bounds are read off the fields of `policy`,
-so no key has two descriptions.
-Source: SPEC N-10.
+What is absent keeps the value of the policy it is read on top of. Types and bounds are read off the fields of
+`policy`, so no key has two descriptions. Source: SPEC N-10.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What is kept on disk between two starts: frozen records as canonical values, and back, without a line per field.
 
-A record is a frozen dataclass of bool, int, str, bytes, string enumerations, tuples, plain maps and other records; a field
-that is None is left out (canonical values have no nil). Only this node writes these bytes, so one that cannot be read is
-`Damaged`, never a peer's fault.
+A record is a frozen dataclass of bool, int, str, bytes, string enumerations, tuples, plain maps and other records; a
+field that is None is left out (canonical values have no nil). Only this node writes these bytes, so one that cannot
+be read is `Damaged`, never a peer's fault.
 
 Not here: anything signed or sent. Those shapes stand written out in `contents` and `messages`.
 """
@@ -72,7 +72,7 @@ def _read(kind: Any, value: Value) -> Any:
         return dict(_of(dict, value))
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return kind(value)
-    if not is_dataclass(kind):
+    if not isinstance(kind, type) or not is_dataclass(kind):
         return _of(kind, value)
     wanted = _hints(kind)
     if not set(_of(dict, value)) <= set(wanted):

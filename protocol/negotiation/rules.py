@@ -1,8 +1,9 @@
-"""The owner's policy at work: thirteen small rules in a chain, each seeing its own matter and its own section of keys.
+"""The owner's policy at work: thirteen small rules in a chain, each seeing its own matter and its own section of
+keys.
 
-A rule returns a `Step`: pass, ask or refuse, a reason of the closed list, and the figures it judged by. What it may look at
-is in its signature; none sees a name it should not weigh, and none reads a clock. The chain (`chain`) stops at the first refusal.
-It fails closed: no offer, no price, no free time or no arbiter is a refusal (SPEC N-9).
+A rule returns a `Step`: pass, ask or refuse, a reason of the closed list, and the figures it judged by. What it may
+look at is in its signature; none sees a name it should not weigh, and none reads a clock. The chain (`chain`) stops
+at the first refusal. It fails closed: no offer, no price, no free time or no arbiter is a refusal (SPEC N-9).
 
 Not here: gathering the matter from the world (`decide`), and what is done about the verdict (`participant`).
 """
@@ -109,7 +110,12 @@ def capability(keys: Capability, function: bytes, quantity: int, unfit: tuple[st
 
 
 def owners(
-    keys: Owners, shares: tuple[tuple[MemberId, int], ...], customer: MemberId, open_ms: int, taken_ms: int, work_ms: int
+    keys: Owners,
+    shares: tuple[tuple[MemberId, int], ...],
+    customer: MemberId,
+    open_ms: int,
+    taken_ms: int,
+    work_ms: int,
 ) -> tuple[Step, bool]:
     """Co-owners first, at their share; also says whether the slot counts as a stranger's.
 
@@ -157,7 +163,7 @@ def transport(keys: Transport, distance_km: int | None) -> Step:
 def price(
     keys: Price, quoted: tuple[PriceLine, ...], budget: tuple[PriceLine, ...], wished_total: int | None
 ) -> tuple[Step, tuple[PriceLine, ...]]:
-    """The offer's price by the owner's factor, its floor, the budget and a counter's wish; also the price to promise."""
+    """The offer's price by the owner's factor, floor, budget and a counter's wish; also the price to promise."""
     if not quoted:
         return refuse("price", Reason.NO_PRICE), ()
     if keys.credits and any(line.kind == "credit" and line.thing not in keys.credits for line in quoted):

@@ -1,7 +1,7 @@
 """What the two machines may ask about the world: a read-only port onto final state, the directory and own offers.
 
-Every answer is a value at one instant; asking changes nothing. The composition answers from the ledger's queries and the
-capability room, a test from a dictionary.
+Every answer is a value at one instant; asking changes nothing. The composition answers from the ledger's queries and
+the capability room, a test from a dictionary.
 """
 
 from __future__ import annotations
