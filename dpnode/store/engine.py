@@ -1,5 +1,6 @@
 """The sqlite3 driver behind the `Port`: opening a file, running statements, naming what the disk did."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -42,7 +43,7 @@ class SqlitePort:
 
 
 def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
-    """A connection in autocommit mode. Raises StoreUnreadable when the file cannot be opened.
+    """A connection in autocommit mode. Raises StoreUnreadable when the file cannot be opened, or what it is instead.
 
     A reader of a folder it may not write to gets the file as it stands: right as long as no log lies beside it.
     """
@@ -50,17 +51,18 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
         if writable:
             return sqlite3.connect(path, isolation_level=None)
         uri = f"{path.absolute().as_uri()}?mode=ro"
+        if not os.access(path.parent, os.W_OK) and path.exists() and not unclean(path):
+            uri += "&immutable=1"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None)
         try:
-            connection.execute("SELECT count(*) FROM sqlite_master")
-        except sqlite3.OperationalError:
+            connection.execute("SELECT count(*) FROM sqlite_master")  # what is wrong with a file shows at first use
+        except sqlite3.Error:
             connection.close()
-            if unclean(path) or not path.exists():
-                raise
-            connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
+            raise
         return connection
-    except sqlite3.OperationalError as error:
-        raise StoreUnreadable(str(path), str(error)) from error
+    except sqlite3.Error as error:
+        named = error_of(str(path), getattr(error, "sqlite_errorcode", 0), str(error))
+        raise (named or StoreUnreadable(str(path), str(error))) from error
 
 
 def unclean(path: Path) -> bool:

@@ -13,6 +13,7 @@ import trio
 
 from dpnode.store import offline, questions, write
 from dpnode.store.errors import (
+    StoreBroken,
     StoreClosed,
     StoreCorrupt,
     StoreForeign,
@@ -22,6 +23,7 @@ from dpnode.store.errors import (
 )
 from dpnode.store.migrate import Tuning
 from dpnode.store.rows import Commit, PendingEntry
+from dpnode.store.statement import Procedure
 from dpnode.store.store import Store, open_store
 from tests.dpnode.store.material import Model, a_block, author, commit_number, comparable, stored
 
@@ -227,8 +229,9 @@ def test_a_missing_an_empty_a_foreign_and_a_newer_file_each_get_their_sentence(p
     with pytest.raises(StoreUnreadable, match="empty"), offline.reading(path):
         pass
     path.write_bytes(b"certainly not a database" * 100)
-    with pytest.raises(StoreCorrupt, match="damaged"), offline.writing(path):
-        pass
+    for door in (offline.writing, offline.reading):
+        with pytest.raises(StoreCorrupt, match="damaged"), door(path):
+            pass
     path.unlink()
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE somebody_elses (a)")
@@ -307,9 +310,6 @@ def test_nothing_is_repaired_silently(path: Path) -> None:
 async def test_after_a_disk_error_the_store_refuses_every_later_commit(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dpnode.store.errors import StoreBroken
-    from dpnode.store.statement import Procedure
-
     def failing(commit: Commit) -> Procedure[None]:
         raise StoreBroken(str(path), "disk I/O error")
         yield
@@ -326,3 +326,38 @@ async def test_after_a_disk_error_the_store_refuses_every_later_commit(
             await store.commit(Commit(meta=[("a", b"3")]))
         assert await store.meta() == {"a": b"1"}, "questions are still answered"
         nursery.cancel_scope.cancel()
+
+
+async def test_an_error_while_emptying_the_log_refuses_the_next_commit_though_none_was_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing() -> Procedure[None]:
+        raise StoreBroken(str(path), "disk I/O error")
+        yield
+
+    async with trio.open_nursery() as nursery:
+        store = await nursery.start(open_store, path)
+        monkeypatch.setattr(write, "empty_log", failing)
+        large = Tuning().log_bytes // 1_000
+        await store.commit(Commit(blocks=[a_block(0, large, entry_bytes=1_000)]))
+        with pytest.raises(StoreBroken):
+            await store.commit(Commit(meta=[("a", b"1")]))
+        assert (await store.counts()).entries == large
+        nursery.cancel_scope.cancel()
+
+
+def test_a_reader_that_may_write_nothing_reads_a_cleanly_closed_database(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with offline.writing(path) as writer:
+        writer.commit(Commit(meta=[("a", b"1")]))
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the tests may run as root, whom nothing is refused
+    with offline.reading(path) as reader:
+        assert reader.ask(questions.meta()) == {"a": b"1"}
+    assert not list(path.parent.glob("ledger.db-*"))
+
+
+def test_the_door_for_commands_opens_without_trio_or_asyncio() -> None:
+    program = "import sys, dpnode.store.offline; print({'trio', 'asyncio', 'aiosqlite'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
