@@ -142,7 +142,8 @@ class Deals:
         if job in deal.jobs:
             return
         jobs = (*deal.jobs, job)
-        kept = tuple(slot for slot in deal.slots if slot.proposal in jobs)
+        # One award may make two proposals of one call jobs: each keeps its slot.
+        kept = tuple(slot for slot in deal.slots if slot.proposal in jobs or world.job(slot.proposal) is not None)
         text = "awarded"
         if not any(slot.proposal == job for slot in kept):
             new = self._slot_again(seen, deal.call, kept, now, world)
