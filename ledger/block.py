@@ -138,6 +138,41 @@ def write_block(block: Block) -> bytes:
     return encode({"entries": entries, "header": block.header.body})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryPlace:
+    """Where one entry's triple [bytes, outcome, signature] stands in a written block."""
+
+    entry: Entry
+    offset: int
+    size: int
+
+
+def entry_places(block: Block) -> list[EntryPlace]:
+    """The place of every entry in the bytes of `write_block`, so that one can be read without the others."""
+    written = [
+        len(encode([entry.body, outcome, entry.signature]))
+        for entry, outcome in zip(block.entries, block.outcomes, strict=True)
+    ]
+    # The map, its key "entries" and the list's own head come first; the heads of an empty and a full map differ in
+    # nothing but the list.
+    offset = len(encode({"entries": []})) - 1 + _list_head_bytes(len(written))
+    places = []
+    for entry, size in zip(block.entries, written, strict=True):
+        places.append(EntryPlace(entry=entry, offset=offset, size=size))
+        offset += size
+    return places
+
+
+def read_triple(data: bytes) -> tuple[Entry, str]:
+    """An entry and its outcome, from the bytes at an `EntryPlace`."""
+    body, outcome, signature = decode(data)
+    return read_entry(body, signature), outcome
+
+
+def _list_head_bytes(length: int) -> int:
+    return 1 if length < 16 else 3 if length < 65_536 else 5
+
+
 def read_block(data: bytes) -> Block:
     """The block in these bytes, its entries root checked (SPEC B-9).
 

@@ -80,6 +80,8 @@ class Core:
         self.me = me
         self.ledger = LedgerPeer(chain, member=me.member, signer=me.signer, replica=replica, pending=pending)
         self.directory = directory
+        self.introducers: set[PeerId] = set()
+        """Machines that are trusted to serve the ledger before it says whose they are: the inviter's."""
         self.conversation = conversation
 
     @property
@@ -164,6 +166,8 @@ class Core:
 
     def _received(self, event: Received, now: Now) -> list[Effect]:
         member = member_of_peer(self.chain.state, event.peer)
+        if member is None and event.peer in self.introducers:
+            return self._introduced(event, now)
         if member is None:
             return [Misbehaved(peer=event.peer, sentence="is no member's machine", fatal=True)]
         try:
@@ -171,6 +175,16 @@ class Core:
         except RemoteError as problem:
             return [Misbehaved(peer=event.peer, sentence=f"sent what is no message: {problem.reason}", fatal=True)]
         return self._message(member, event.peer, message, now)
+
+    def _introduced(self, event: Received, now: Now) -> list[Effect]:
+        """Who brought us in is heard on the ledger alone until the ledger itself says whose machine that is."""
+        try:
+            message = read_message(event.frame)
+        except RemoteError as problem:
+            return [Misbehaved(peer=event.peer, sentence=f"sent what is no message: {problem.reason}", fatal=True)]
+        if isinstance(message, Hello | NewHead | AskRange | Blocks):
+            return self._message(self.me.member, event.peer, message, now)
+        return []
 
     def _message(self, member: MemberId, peer: PeerId, message: Message, now: Now) -> list[Effect]:
         match message:

@@ -78,15 +78,14 @@ class DirectoryPeer:
         for kind, key, value in kept:
             if kind == KEPT_DEFINITION:
                 self.catalogue.add_foreign(value, key)
-            elif kind == KEPT_ADVERT:
-                advert = read_advert(
-                    Statement(
-                        purpose="advert",
-                        key=PublicKey(value[:32]),
-                        signature=Signature(value[32:96]),
-                        body=value[96:],
-                    )
+            elif kind == KEPT_RECORD:
+                judged = judge_record(
+                    self._chain.state, self._chain.network, _kept_statement("peer-record", value), self._chain.head.time_ms
                 )
+                if isinstance(judged, PeerRecord):
+                    self.records.add(judged)
+            elif kind == KEPT_ADVERT:
+                advert = read_advert(_kept_statement("advert", value))
                 if advert.member == self._me.member:
                     self._counter = advert.counter
                 if is_member(self._chain.state, advert.member):
@@ -204,6 +203,7 @@ class DirectoryPeer:
             if isinstance(judged, PeerRecord) and judged.peer != self._me.peer and self.records.add(judged):
                 fresh.append(judged)
         for record in fresh:
+            effects.append(Keep(kind=KEPT_RECORD, id=record.peer, value=_kept(record.statement)))
             effects.append(Addresses(peer=record.peer, addresses=record.addresses))
             effects += self._tell(Records(records=[record.statement.to_value()]), peer)
         return effects
@@ -245,6 +245,7 @@ class DirectoryPeer:
         for member in self.directory.sweep(now.wall_ms):
             effects.append(Keep(kind=KEPT_ADVERT, id=member, value=None))
         for peer in self.records.expire(now.wall_ms):
+            effects.append(Keep(kind=KEPT_RECORD, id=peer, value=None))
             effects.append(Addresses(peer=peer, addresses=()))
         if self._own is not None and now.wall_ms >= renew_at_ms(self._own.issued_ms, self._own.until_ms):
             effects += self._advertise(now)
@@ -272,8 +273,7 @@ class DirectoryPeer:
         return Have(adverts=pairs[:HAVE_PER_MESSAGE])
 
     def _keep(self, advert: Advert) -> Keep:
-        statement = advert.statement
-        return Keep(kind=KEPT_ADVERT, id=advert.member, value=statement.key + statement.signature + statement.body)
+        return Keep(kind=KEPT_ADVERT, id=advert.member, value=_kept(advert.statement))
 
     def _tell(self, message: Message, source: PeerId | None) -> list[Effect]:
         return [Send(peer=peer, message=message) for peer in [one for one in self._peers if one != source][:FAN_OUT]]
@@ -287,6 +287,16 @@ class DirectoryPeer:
             return []
         asked.update(wanted)
         return [Send(peer=peer, message=AskDefinitions(hashes=wanted))]
+
+
+def _kept(statement: Statement) -> bytes:
+    return statement.key + statement.signature + statement.body
+
+
+def _kept_statement(purpose: str, value: bytes) -> Statement:
+    return Statement(
+        purpose=purpose, key=PublicKey(value[:32]), signature=Signature(value[32:96]), body=value[96:]
+    )
 
 
 def _parts(adverts: Sequence[Advert]) -> list[Adverts]:
