@@ -93,7 +93,7 @@ def issue(
     size = len(encode(content))
     if len(listed) > OFFERS_MAX or size > ADVERT_BYTES_MAX:
         raise AdvertTooLong(
-            f"{len(listed)} offers of {size} bytes together; an advert carries {OFFERS_MAX} and {ADVERT_BYTES_MAX} bytes"
+            f"{len(listed)} offers of {size} bytes; an advert carries {OFFERS_MAX} and {ADVERT_BYTES_MAX} bytes"
         )
     return sign_statement(PURPOSE, content, signer)
 

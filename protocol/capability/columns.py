@@ -9,20 +9,26 @@ could never have fitted (SPEC C-22).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from heapq import nlargest
+from typing import Any, Generic, TypeVar
 
 from ledger.keys import MemberId
-from protocol.capability.functions import Definition, ParameterValue, ValueKind, number_in
+from protocol.capability.functions import Definition, ParameterValue, ValueKind
+from protocol.capability.limits import QUANTITY_MAX
+from protocol.capability.matching import Bounds, bounds_of
 from protocol.capability.offers import Offer
 from protocol.capability.places import EARTH_KM, Place, direction
-from protocol.capability.units import OtherKind, UnknownUnit
+
+T = TypeVar("T", int, float)
 
 _ALL_CHOICES = -1
 _DAY_MS = 86_400_000
 _NEAR_KM = 50
+_NOWHERE = (1e9, 0.0, 0.0)
+"""Stands for an unknown place: so far away that no point is left."""
 
 NEAR_POINTS = 1000
 """For an offer at the place where it is wanted; half of it 50 km away, none where either place is unknown."""
@@ -41,6 +47,8 @@ class Row:
     offer: Offer
     place: Place | None
     until_ms: int
+    bounds: Mapping[str, Bounds | None]
+    """The offer's limits in the function's units."""
 
 
 def above(number: Fraction) -> float:
@@ -56,9 +64,38 @@ def below(number: Fraction) -> float:
     return -above(-number)
 
 
+def _rounded(bounds: Bounds | None) -> tuple[float, float]:
+    """Bounds as floats that exclude nothing the bounds admit."""
+    least, most = bounds or (None, None)
+    return -math.inf if least is None else below(least), math.inf if most is None else above(most)
+
+
 def lead_points(lead_ms: int) -> float:
     """Points for an early beginning."""
     return SOON_POINTS * _DAY_MS / (_DAY_MS + lead_ms)
+
+
+class Column(Generic[T]):
+    """One value per row, and how many rows limit anything: a column nobody limits is not looked at."""
+
+    __slots__ = ("limited", "neutral", "values")
+
+    def __init__(self, neutral: T) -> None:
+        self.neutral: T = neutral
+        self.values: list[T] = []
+        self.limited = 0
+
+    def append(self, value: T) -> None:
+        """Add the next row's value."""
+        self.values.append(value)
+        self.limited += value != self.neutral
+
+    def remove(self, index: int) -> None:
+        """Take a row's value out; the last moves into its place."""
+        self.limited -= self.values[index] != self.neutral
+        last = self.values.pop()
+        if index < len(self.values):
+            self.values[index] = last
 
 
 class Columns:
@@ -69,42 +106,45 @@ class Columns:
         self.rows: list[Row] = []
         self._until: list[int] = []
         self._points: list[float] = []
-        self._places: list[tuple[float, float, float] | None] = []
+        self._places: list[tuple[float, float, float]] = []
         grouped = {name for group in definition.turn for name in group}
         self._single = [
             one.name for one in definition.parameters if one.kind is ValueKind.MEASURE and one.name not in grouped
         ]
         slots = [*self._single, *(f"{g}/{k}" for g, group in enumerate(definition.turn) for k in range(len(group)))]
-        self._mosts: dict[str, list[float]] = {slot: [] for slot in slots}
-        self._leasts: dict[str, list[float]] = {slot: [] for slot in slots}
-        self._masks: dict[str, list[int]] = {one.name: [] for one in definition.parameters if one.choices}
+        self._mosts = {slot: Column(math.inf) for slot in slots}
+        self._leasts = {slot: Column(-math.inf) for slot in slots}
+        self._masks: dict[str, Column[int]] = {
+            one.name: Column(_ALL_CHOICES) for one in definition.parameters if one.choices
+        }
         self._bits = {
             one.name: {choice: 1 << i for i, choice in enumerate(one.choices)} for one in definition.parameters
         }
-        self._fewest: list[int] = []
-        self._largest: list[int] = []
+        self._fewest: Column[int] = Column(1)
+        self._largest: Column[int] = Column(QUANTITY_MAX)
 
-    def add(self, row: Row) -> None:
-        """Append one offer."""
-        offer = row.offer
-        self.rows.append(row)
-        self._until.append(row.until_ms)
+    def add(self, *, member: MemberId, offer: Offer, place: Place | None, until_ms: int) -> int:
+        """Append one offer; its row."""
+        bounds = bounds_of(self.definition, offer)
+        self.rows.append(Row(member=member, offer=offer, place=place, until_ms=until_ms, bounds=bounds))
+        self._until.append(until_ms)
         self._points.append(lead_points(offer.lead_ms) + (AUTOMATIC_POINTS if offer.automatic else 0))
-        self._places.append(None if row.place is None else direction(row.place))
+        self._places.append(_NOWHERE if place is None else direction(place))
         self._fewest.append(offer.quantity_least)
         self._largest.append(offer.quantity_most)
         for name, masks in self._masks.items():
             masks.append(self._mask(offer, name))
         for name in self._single:
-            least, most = self._range(offer, name)
+            least, most = _rounded(bounds.get(name))
             self._mosts[name].append(most)
             self._leasts[name].append(least)
         for g, group in enumerate(self.definition.turn):
-            ranges = [self._range(offer, name) for name in group]
+            ranges = [_rounded(bounds.get(name)) for name in group]
             for k, most in enumerate(sorted((high for _, high in ranges), reverse=True)):
                 self._mosts[f"{g}/{k}"].append(most)
             for k, least in enumerate(sorted(low for low, _ in ranges)):
                 self._leasts[f"{g}/{k}"].append(least)
+        return len(self.rows) - 1
 
     def _mask(self, offer: Offer, name: str) -> int:
         limit = offer.limits.get(name)
@@ -113,51 +153,43 @@ class Columns:
         bits = self._bits[name]
         return sum(bits.get(choice, 0) for choice in limit.among)
 
-    def _range(self, offer: Offer, name: str) -> tuple[float, float]:
-        parameter, limit = self.definition.parameter(name), offer.limits.get(name)
-        assert parameter is not None
-        if limit is None:
-            return -math.inf, math.inf
-        try:
-            return (
-                -math.inf if limit.least is None else below(number_in(parameter, limit.least)),
-                math.inf if limit.most is None else above(number_in(parameter, limit.most)),
-            )
-        except (UnknownUnit, OtherKind):
-            return -math.inf, math.inf
-
     def remove(self, index: int) -> Row | None:
         """Take row `index` out; the last row moves into its place and is returned, None if it was the last."""
         last = len(self.rows) - 1
-        moved = self.rows[last] if index != last else None
-        everything: list[list[Any]] = [self.rows, self._until, self._points, self._places, self._fewest, self._largest]
-        everything += [*self._mosts.values(), *self._leasts.values(), *self._masks.values()]
-        for column in everything:
-            column[index] = column[last]
-            column.pop()
-        return moved
+        plain: list[list[Any]] = [self.rows, self._until, self._points, self._places]
+        for values in plain:
+            values[index] = values[last]
+            values.pop()
+        for column in (self._fewest, self._largest, *self._masks.values()):
+            column.remove(index)
+        for limits in (*self._mosts.values(), *self._leasts.values()):
+            limits.remove(index)
+        return self.rows[index] if index < last else None
 
     def candidates(
         self, values: Mapping[str, ParameterValue], measured: Mapping[str, Fraction], quantity: int, now_ms: int
     ) -> list[int]:
         """Rows that may satisfy a want; every row that does is among them (SPEC C-22)."""
-        until = self._until
-        left = [i for i, end in enumerate(until) if end > now_ms]
-        for name, masks in self._masks.items():
+        left = [i for i, end in enumerate(self._until) if end > now_ms]
+        for name, column in self._masks.items():
             value = values.get(name)
-            if isinstance(value, str):
-                bit = self._bits[name][value]
+            if column.limited and isinstance(value, str):
+                bit, masks = self._bits[name][value], column.values
                 left = [i for i in left if masks[i] & bit]
         for slot, number in self._wanted(measured, descending=True):
-            mosts, low = self._mosts[slot], below(number)
-            left = [i for i in left if mosts[i] >= low]
+            if self._mosts[slot].limited:
+                mosts, low = self._mosts[slot].values, below(number)
+                left = [i for i in left if mosts[i] >= low]
         for slot, number in self._wanted(measured, descending=False):
-            leasts, high = self._leasts[slot], above(number)
-            left = [i for i in left if leasts[i] <= high]
-        if quantity > 1:
-            left = [i for i in left if self._fewest[i] <= quantity <= self._largest[i]]
-        else:
-            left = [i for i in left if self._fewest[i] <= quantity]
+            if self._leasts[slot].limited:
+                leasts, high = self._leasts[slot].values, above(number)
+                left = [i for i in left if leasts[i] <= high]
+        if self._fewest.limited:
+            fewest = self._fewest.values
+            left = [i for i in left if fewest[i] <= quantity]
+        if self._largest.limited and quantity > 1:
+            largest = self._largest.values
+            left = [i for i in left if largest[i] >= quantity]
         return left
 
     def _wanted(self, measured: Mapping[str, Fraction], *, descending: bool) -> list[tuple[str, Fraction]]:
@@ -172,25 +204,29 @@ class Columns:
         """The offers that have not expired."""
         return [row for row in self.rows if row.until_ms > now_ms]
 
-    def best_first(self, left: list[int], place: Place | None, most: int) -> list[tuple[float, int]]:
-        """The `most` candidates of the highest score as (score, row), equal ones by member and name."""
+    def best_first(self, left: list[int], place: Place | None, first: int, most: int) -> Iterator[tuple[float, Row]]:
+        """At most `most` candidates of the highest scores as (score, row), equal ones by member and name.
+
+        The `first` are picked without sorting all: as a rule no more are asked for.
+        """
         scores = self._scores(left, place)
-        best = sorted(zip(scores, left, strict=True), reverse=True)[:most]
-        rows = self.rows
-        return sorted(best, key=lambda one: (-one[0], rows[one[1]].member, rows[one[1]].offer.name))
+        done = 0
+        for count in (first, most):
+            cut = nlargest(count, scores)[-1:] or [0.0]
+            best = nlargest(count, (one for one in zip(scores, left, strict=True) if one[0] >= cut[0]))
+            yield from sorted(((score, self.rows[i]) for score, i in best[done:]), key=_by_score)
+            done = len(best)
+            if done == len(left):
+                break
 
     def _scores(self, left: list[int], place: Place | None) -> list[float]:
         points, places = self._points, self._places
         if place is None:
             return [points[i] for i in left]
-        x, y, z = direction(place)
-        sqrt, scores = math.sqrt, []
-        for i in left:
-            there = places[i]
-            score = points[i]
-            if there is not None:
-                # Two unit vectors are sqrt(2 - 2 cos) apart: a straight line, which ranks as the great circle does.
-                apart = 2 - 2 * (x * there[0] + y * there[1] + z * there[2])
-                score += _NEAR_POINTS_KM / (_NEAR_KM + EARTH_KM * sqrt(apart if apart > 0 else 0.0))
-            scores.append(score)
-        return scores
+        # Straight through the earth, which ranks as the great circle does.
+        here, dist = direction(place), math.dist
+        return [points[i] + _NEAR_POINTS_KM / (_NEAR_KM + EARTH_KM * dist(here, places[i])) for i in left]
+
+
+def _by_score(one: tuple[float, Row]) -> tuple[float, MemberId, str]:
+    return -one[0], one[1].member, one[1].offer.name

@@ -93,7 +93,7 @@ def _flow(section: Section) -> Flow:
     if not KIND.fullmatch(kind):
         raise section.wrong("kind", "a path of names such as part/printed is expected")
     properties = section.table("properties")
-    names = properties.keys()
+    names = properties.names()
     if len(names) > PROPERTIES_MAX or not all(NAME.fullmatch(name) for name in names):
         raise section.wrong("properties", f"at most {PROPERTIES_MAX} properties with plain names are expected")
     flow = Flow(
@@ -117,7 +117,7 @@ def _one_of(section: Section, key: str, known: tuple[str, ...], default: str) ->
 
 def _parameters(section: Section) -> tuple[tuple[Parameter, ...], Prose]:
     """The parameters sorted by name, and their part of the prose."""
-    order = section.keys()
+    order = section.names()
     if len(order) > PARAMETERS_MAX:
         raise section.wrong("", f"at most {PARAMETERS_MAX} parameters are allowed")
     parameters: list[Parameter] = []
@@ -131,8 +131,8 @@ def _parameters(section: Section) -> tuple[tuple[Parameter, ...], Prose]:
         parameter = _parameter(name, one)
         parameters.append(parameter)
         spoken = one.table("words")
-        words[name] = {choice: spoken.texts(choice) for choice in spoken.keys() if choice in parameter.choices}
-        for stranger in spoken.keys():
+        words[name] = {choice: spoken.texts(choice) for choice in spoken.names() if choice in parameter.choices}
+        for stranger in spoken.names():
             raise spoken.wrong(stranger, f"there is no such choice{hint(stranger, parameter.choices)}")
         one.end()
     parameters.sort(key=lambda one: one.name)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ledger.keys import MemberId
 from protocol.capability.advertisement import Advert
 from protocol.capability.catalogue import Catalogue
-from protocol.capability.columns import Columns, Row
+from protocol.capability.columns import Columns
 from protocol.capability.functions import Definition, check_parameters, plain
 from protocol.capability.limits import ADVERTS_BYTES_MAX, ADVERTS_MAX, CHECKS_MAX, FOUND_MAX, SEARCH_WORDS_MAX
 from protocol.capability.matching import Match, Want, fit, numbers
@@ -107,9 +107,9 @@ class Directory:
                 self._waiting.setdefault(offer.function, set()).add(advert.member)
                 return
             columns = self._columns[offer.function] = Columns(function.definition)
-        self._where[advert.member, offer.name] = (columns, len(columns.rows))
         place = advert.place if offer.place is None else offer.place
-        columns.add(Row(member=advert.member, offer=offer, place=place, until_ms=advert.until_ms))
+        index = columns.add(member=advert.member, offer=offer, place=place, until_ms=advert.until_ms)
+        self._where[advert.member, offer.name] = (columns, index)
 
     def learned(self, function: bytes) -> None:
         """List the offers that waited for this definition, which the catalogue has now."""
@@ -160,9 +160,8 @@ class Directory:
         measured = numbers(columns.definition, want.parameters)
         left = columns.candidates(want.parameters, measured, want.quantity, now_ms)
         found: list[Found] = []
-        for score, index in columns.best_first(left, want.place, CHECKS_MAX):
-            row = columns.rows[index]
-            verdict = fit(columns.definition, row.offer, want, measured)
+        for score, row in columns.best_first(left, want.place, 2 * limit, CHECKS_MAX):
+            verdict = fit(columns.definition, row.offer, want, measured, row.bounds)
             if isinstance(verdict, Match):
                 away = None if want.place is None or row.place is None else distance_km(want.place, row.place)
                 found.append(

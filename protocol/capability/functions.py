@@ -274,7 +274,7 @@ class Problem:
 
 
 def check_parameters(definition: Definition, values: Mapping[str, ParameterValue]) -> list[Problem]:
-    """Everything about `values` that `definition` does not admit, by parameter name; empty if all is well (SPEC C-6)."""
+    """Everything about `values` that `definition` does not admit; empty if all is well (SPEC C-6)."""
     problems = [
         Problem(parameter=name, fault=Fault.UNKNOWN, what=f"{definition.name} has no such parameter")
         for name in sorted(values)

@@ -105,7 +105,7 @@ def match(definition: Definition, offer: Offer, want: Want) -> Match | Mismatch:
         return Mismatch(
             reasons=tuple(Reason(why=Why.WANT, parameter=one.parameter, offered=one.what) for one in problems)
         )
-    return fit(definition, offer, want, numbers(definition, want.parameters))
+    return fit(definition, offer, want, numbers(definition, want.parameters), bounds_of(definition, offer))
 
 
 def numbers(definition: Definition, values: Mapping[str, ParameterValue]) -> dict[str, Fraction]:
@@ -118,16 +118,43 @@ def numbers(definition: Definition, values: Mapping[str, ParameterValue]) -> dic
     return found
 
 
-def fit(definition: Definition, offer: Offer, want: Want, measured: Mapping[str, Fraction]) -> Match | Mismatch:
-    """`match` for a want that the definition admits and whose measures have been converted once by `numbers`."""
+Bounds = tuple[Fraction | None, Fraction | None]
+"""Least and most in the parameter's unit; both None for choices."""
+
+
+def bounds_of(definition: Definition, offer: Offer) -> dict[str, Bounds | None]:
+    """Each limit of `offer` in its parameter's unit; None where it does not suit the function."""
+    return {name: _bounds(definition.parameter(name), limit) for name, limit in offer.limits.items()}
+
+
+def _bounds(parameter: Parameter | None, limit: Limit) -> Bounds | None:
+    if parameter is None or parameter.kind is ValueKind.TEXT:
+        return None
+    if (parameter.kind is ValueKind.MEASURE) == bool(limit.among):
+        return None
+    try:
+        return (
+            None if limit.least is None else number_in(parameter, limit.least),
+            None if limit.most is None else number_in(parameter, limit.most),
+        )
+    except (UnknownUnit, OtherKind):
+        return None
+
+
+def fit(
+    definition: Definition,
+    offer: Offer,
+    want: Want,
+    measured: Mapping[str, Fraction],
+    bounds: Mapping[str, Bounds | None],
+) -> Match | Mismatch:
+    """`match` for a want that the definition admits, with what `numbers` and `bounds_of` worked out once."""
     reasons: list[Reason] = []
     unstated: list[str] = []
-    groups = [set(group) for group in definition.turn]
     for name in sorted(offer.limits):
         limit = offer.limits[name]
-        parameter = definition.parameter(name)
-        bounds = None if parameter is None else bounds_of(parameter, limit)
-        if parameter is None or bounds is None:
+        parameter, range_ = definition.parameter(name), bounds[name]
+        if parameter is None or range_ is None:
             what = "the offer limits it in a way the function does not know"
             reasons.append(Reason(why=Why.OFFER, parameter=name, offered=what))
         elif name not in want.parameters:
@@ -138,30 +165,14 @@ def fit(definition: Definition, offer: Offer, want: Want, measured: Mapping[str,
                 reasons.append(
                     Reason(why=Why.CHOICE, parameter=name, wanted=str(value), offered=", ".join(limit.among))
                 )
-        elif not any(name in group for group in groups):
-            reasons += _outside(parameter, limit, measured[name], bounds)
+        elif not any(name in group for group in definition.turn):
+            reasons += _outside(parameter, limit, measured[name], range_)
     for group in definition.turn:
-        reasons += _unturnable(definition, group, offer, measured)
+        reasons += _unturnable(definition, group, offer, measured, bounds)
     reasons += _quantity(offer, want.quantity)
     if reasons:
         return Mismatch(reasons=tuple(reasons))
     return Match(unstated=tuple(unstated))
-
-
-Bounds = tuple[Fraction | None, Fraction | None]
-
-
-def bounds_of(parameter: Parameter, limit: Limit) -> Bounds | None:
-    """Least and most in the parameter's unit, or None where the limit does not suit the parameter."""
-    if (parameter.kind is ValueKind.MEASURE) == bool(limit.among) or parameter.kind is ValueKind.TEXT:
-        return None
-    try:
-        return (
-            None if limit.least is None else number_in(parameter, limit.least),
-            None if limit.most is None else number_in(parameter, limit.most),
-        )
-    except (UnknownUnit, OtherKind):
-        return None
 
 
 def _outside(parameter: Parameter, limit: Limit, number: Fraction, bounds: Bounds) -> list[Reason]:
@@ -175,16 +186,15 @@ def _outside(parameter: Parameter, limit: Limit, number: Fraction, bounds: Bound
 
 
 def _unturnable(
-    definition: Definition, group: tuple[str, ...], offer: Offer, measured: Mapping[str, Fraction]
+    definition: Definition,
+    group: tuple[str, ...],
+    offer: Offer,
+    measured: Mapping[str, Fraction],
+    bounds: Mapping[str, Bounds | None],
 ) -> list[Reason]:
     """A reason unless the stated measures of `group` fit into its limits in some order."""
-    stated = [name for name in group if name in measured]
-    slots: list[Bounds] = []
-    for name in group:
-        parameter, limit = definition.parameter(name), offer.limits.get(name)
-        bounds = None if parameter is None or limit is None else bounds_of(parameter, limit)
-        slots.append(bounds or (None, None))
-    values = [measured[name] for name in stated]
+    values = [measured[name] for name in group if name in measured]
+    slots = [bounds.get(name) or (None, None) for name in group]
     for order in permutations(slots, len(values)):
         if all(
             (least is None or least <= value) and (most is None or value <= most)

@@ -15,7 +15,7 @@ from ledger.quantities import Measure
 from protocol.capability.columns import Row
 from protocol.capability.functions import Function, check_parameters
 from protocol.capability.limits import EXPLAINED_MAX
-from protocol.capability.matching import Mismatch, Reason, Want, Why, bounds_of, match
+from protocol.capability.matching import Mismatch, Reason, Want, Why, fit, numbers
 from protocol.capability.units import show_measure
 
 _IN = "material"
@@ -31,9 +31,10 @@ def why_nobody(function: Function, want: Want, rows: Sequence[Row]) -> str:
     problems = check_parameters(function.definition, want.parameters)
     if problems:
         return f"{title} cannot be asked for like that: {'; '.join(str(one) for one in problems)}"
+    measured = numbers(function.definition, want.parameters)
     failures: list[tuple[Row, tuple[Reason, ...]]] = []
     for row in rows[:EXPLAINED_MAX]:
-        verdict = match(function.definition, row.offer, want)
+        verdict = fit(function.definition, row.offer, want, measured, row.bounds)
         if isinstance(verdict, Mismatch):
             failures.append((row, verdict.reasons))
     if not failures:
@@ -97,7 +98,7 @@ def _instead(
     for why in (Why.ABOVE, Why.BELOW, Why.TURN, Why.QUANTITY_ABOVE, Why.QUANTITY_BELOW):
         some = [(row, reason) for row, reason in near if reason.why is why]
         if some:
-            row, reason = max(some, key=lambda one: (_extent(function, one[0], why, parameter), one[0].member))
+            _, reason = max(some, key=lambda one: (_extent(one[0], why, parameter), one[0].member))
             texts.append(f"{_count(row.member for row, _ in some)} can {reason.offered}")
     return texts
 
@@ -117,7 +118,7 @@ def _count(members: Iterable[MemberId]) -> int:
     return len(set(members))
 
 
-def _extent(function: Function, row: Row, why: Why, parameter: str) -> Fraction:
+def _extent(row: Row, why: Why, parameter: str) -> Fraction:
     """How far the offer reaches in the direction in which it fell short."""
     if why is Why.QUANTITY_ABOVE:
         return Fraction(row.offer.quantity_most)
@@ -125,8 +126,7 @@ def _extent(function: Function, row: Row, why: Why, parameter: str) -> Fraction:
         return Fraction(-row.offer.quantity_least)
     reach = Fraction(1)
     for name in parameter.split(" x "):
-        known, limit = function.definition.parameter(name), row.offer.limits.get(name)
-        bounds = None if known is None or limit is None else bounds_of(known, limit)
+        bounds = row.bounds.get(name)
         end = None if bounds is None else bounds[0 if why is Why.BELOW else 1]
         reach *= 1 if end is None else end
     return -reach if why is Why.BELOW else reach

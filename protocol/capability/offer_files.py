@@ -88,7 +88,7 @@ def read_offer(text: str, file_name: str, catalogue: Catalogue, credits_known: M
 
 def _limits(section: Section, function: Function) -> dict[str, Limit]:
     limits: dict[str, Limit] = {}
-    for name in section.keys():
+    for name in section.names():
         parameter = _parameter(section, name, function)
         if parameter.kind is ValueKind.TEXT:
             raise section.wrong(name, "a free text has no limits")
@@ -201,7 +201,7 @@ def _rate(section: Section, function: Function, decimals: int | None) -> Rate:
     set_up, per_piece = amount(section, "set-up"), amount(section, "per-piece")
     per: dict[str, Measure] = {}
     table = section.table("per")
-    for name in table.keys():
+    for name in table.names():
         parameter = _parameter(table, name, function)
         if parameter.kind is not ValueKind.MEASURE or not is_ratio(parameter.unit):
             raise table.wrong(name, "only a parameter that can be counted has a rate")

@@ -95,7 +95,7 @@ class Section:
         """Whether the key stands there, unasked."""
         return key in self._table
 
-    def keys(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """The keys not yet asked for, in the file's order."""
         return tuple(self._table)
 
