@@ -14,10 +14,10 @@ import click
 from dpnode.control.amounts import parse_amount
 from dpnode.errors import Problem
 
-_SPAN = re.compile(r"(\d{1,6})\s*(ms|s|min|m|h|d|w)")
+_SPAN = re.compile(r"([0-9]{1,6})\s*(ms|s|min|m|h|d|w)")
 _SPAN_MS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-_PERCENT = re.compile(r"(\d{1,3})(?:\.(\d{1,2}))?\s*%?")
-_PLACE = re.compile(r"-?\d{1,2}(\.\d{1,8})?\s*,\s*-?\d{1,3}(\.\d{1,8})?")
+_PERCENT = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?\s*%?")
+_PLACE = re.compile(r"-?[0-9]{1,2}(\.[0-9]{1,8})?\s*,\s*-?[0-9]{1,3}(\.[0-9]{1,8})?")
 SPAN_MS_MAX = 10 * 365 * 86_400_000
 """Ten years: further ahead is a slip of the finger."""
 

@@ -2,7 +2,8 @@
 
 A credit is named by its symbol and its issuer, because another member's "EUR" is another thing; the issuer is a name
 or id, and may be left out where only one credit of that symbol is known. Decimals are the credit's own: more digits
-after the point than it has are refused, never rounded.
+after the point than it has are refused, never rounded. A space must stand between number and symbol, so that
+"1e3 EUR" is no amount instead of one "e3".
 """
 
 import re
@@ -16,7 +17,7 @@ DIGITS_MAX = 16
 INTEGER_MAX = 2**53 - 1
 DECIMALS_MAX = 9
 
-_WRITTEN = re.compile(r"\s*([0-9]{1,16})(?:\.([0-9]{1,9}))?\s*(\S.*?)\s*")
+_WRITTEN = re.compile(r"\s*([0-9]{1,16})(?:\.([0-9]{1,9}))?\s+(\S.*?)\s*")
 _KINDS = {"units": "units", "output": "output"}
 
 
@@ -68,7 +69,14 @@ def parse_amount(text: str) -> Amount:
     else:
         symbol, issuer = rest, ""
     symbol, issuer = symbol.strip(), issuer.strip()
-    if not symbol or symbol[0] in ".,-+" or symbol[0].isdigit() or ("@" in thing and kind == "credit" and not issuer):
+    spaced = kind == "credit" and any(letter.isspace() for letter in symbol)
+    if (
+        not symbol
+        or spaced
+        or symbol[0] in ".,-+"
+        or symbol[0].isdigit()
+        or ("@" in thing and kind == "credit" and not issuer)
+    ):
         raise Problem(FailKind.USAGE, f'{text[:60]!r} is not an amount; write it like "12.50 EUR@founder"')
     if kind != "credit" and part:
         raise Problem(FailKind.USAGE, f"{kind} are whole numbers, {text[:60]!r} is not")

@@ -63,7 +63,7 @@ class Responder:
 
     async def progress(self, value: Fields) -> None:
         """Tell the asker something happened; an asker that is gone is no error here."""
-        await _send(self.stream, Progress(value=value))
+        await _send(self.stream, answer_frame(Progress(value=value)))
 
 
 AnswerQuestion: TypeAlias = Callable[[Question, Responder], Awaitable[Answer]]
@@ -205,10 +205,10 @@ async def _one_question(stream: trio.SocketStream, answer: AnswerQuestion) -> bo
         return False
     except (BadFrame, trio.TooSlowError) as error:
         sentence = str(error) or f"a question must arrive whole within {FRAME_WITHIN_S:.0f} s"
-        await _send(stream, Failed(kind=FailKind.USAGE, sentence=sentence))
+        await _send(stream, answer_frame(Failed(kind=FailKind.USAGE, sentence=sentence)))
         return False
     except BadQuestion as error:
-        await _send(stream, Failed(kind=FailKind.USAGE, sentence=str(error)))
+        await _send(stream, answer_frame(Failed(kind=FailKind.USAGE, sentence=str(error))))
         return True
     return await _answer(stream, question, answer)
 
@@ -216,7 +216,7 @@ async def _one_question(stream: trio.SocketStream, answer: AnswerQuestion) -> bo
 async def _answer(stream: trio.SocketStream, question: Question, answer: AnswerQuestion) -> bool:
     """Let the daemon answer, watching for the asker to leave; False when the asker left or talked in between."""
     alone = True
-    results: list[Answer] = []
+    frames: list[bytes] = []
 
     async with trio.open_nursery() as nursery:
 
@@ -232,30 +232,30 @@ async def _answer(stream: trio.SocketStream, question: Question, answer: AnswerQ
                 nursery.cancel_scope.cancel()
 
         nursery.start_soon(watch)
-        results.append(await _guarded(question, Responder(stream=stream), answer))
+        frames.append(await _guarded(question, Responder(stream=stream), answer))
         nursery.cancel_scope.cancel()
-    for result in results:  # none, where the asker left and the work was cancelled
-        await _send(stream, result)
-    return alone and bool(results)
+    for frame in frames:  # none, where the asker left and the work was cancelled
+        await _send(stream, frame)
+    return alone and bool(frames)
 
 
-async def _guarded(question: Question, responder: Responder, answer: AnswerQuestion) -> Answer:
+async def _guarded(question: Question, responder: Responder, answer: AnswerQuestion) -> bytes:
+    """The frame of the answer, whatever happens while it is made: an answer that cannot be encoded is a crash too."""
     try:
-        return await answer(question, responder)
+        return answer_frame(await answer(question, responder))
     except Problem as problem:
-        return failed(problem)
+        return answer_frame(failed(problem))
     except Exception:  # the edge of one asker's task: its crash must not end the daemon
         log.exception("control: answering %s failed", question.name)
-        return Failed(
-            kind=FailKind.FAILED, sentence=f"the daemon failed while answering {question.name}; its log says how"
-        )
+        sentence = f"the daemon failed while answering {question.name}; its log says how"
+        return answer_frame(Failed(kind=FailKind.FAILED, sentence=sentence))
 
 
-async def _send(stream: trio.SocketStream, part: Progress | Answer) -> None:
-    """Send one part in bounded time; an asker that is gone or does not read loses the answer, which the log notes."""
+async def _send(stream: trio.SocketStream, frame: bytes) -> None:
+    """Send one frame in bounded time; an asker that is gone or does not read loses the answer, which the log notes."""
     try:
         with trio.fail_after(SEND_WITHIN_S):
-            await stream.send_all(answer_frame(part))
+            await stream.send_all(frame)
     except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
         log.debug("control: an asker did not take its answer")
 

@@ -143,9 +143,11 @@ def show(run: Run) -> None:
 def words(run: Run, confirm: str | None, passphrase_file: str | None) -> None:
     """Print the 24 words; once two of them are typed back, delete the root key from this machine."""
     from dpnode.cli.root import given_passphrase
+    from dpnode.identity.identity import Identity
     from dpnode.identity.seal import forget_root, unseal_root
     from dpnode.identity.words import words_of
 
+    Identity.load(run.home)
     entropy = unseal_root(run.home, given_passphrase(run.home, passphrase_file))
     all_words = words_of(entropy)
     if confirm is None and not (sys.stdin.isatty() and sys.stdout.isatty()):

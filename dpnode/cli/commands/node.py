@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
@@ -48,7 +49,7 @@ def up_command(run: Run, foreground: bool) -> None:
         run.show({"dry_run": True, "home": str(home.root)}, lambda _: [Note(text=f"A daemon starts for {home.root}.")])
     elif foreground:
         sys.stdout.flush()
-        os.execv(sys.executable, [*words, "--foreground"])
+        os.execve(sys.executable, [*words, "--foreground"], _environment())
     else:
         run.show(_start(words), _up)
 
@@ -64,6 +65,7 @@ def _start(words: list[str]) -> Fields:
             pass_fds=(writing,),
             start_new_session=True,
             cwd="/",
+            env=_environment(),
         )
         os.close(writing)
         report = _first_line(reports.fileno())
@@ -77,6 +79,13 @@ def _start(words: list[str]) -> Fields:
         FailKind(report.get("kind", FailKind.FAILED.value)),
         report.get("sentence", "the daemon ended before it was ready; its log says how"),
     )
+
+
+def _environment() -> dict[str, str]:
+    """This environment, in which the daemon finds the same program although it stands in another folder."""
+    program = Path(__file__).resolve().parents[3]
+    others = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(program), others] if others else [str(program)])}
 
 
 def _first_line(descriptor: int) -> Fields | None:

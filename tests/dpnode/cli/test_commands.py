@@ -1,0 +1,367 @@
+"""Every command: its exit status, its example, its `--json`, and nothing of a peer raw on the terminal."""
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from dpnode import lock
+from dpnode.cli.frame import examples_of
+from dpnode.cli.main import COMMANDS, cli, main
+from dpnode.control.answers import Answer, Done, Failed
+from dpnode.control.questions.base import Question
+from dpnode.control.questions.job import InboxList, JobCall, JobWatch
+from dpnode.control.server import Responder
+from dpnode.errors import FailKind
+from dpnode.identity.words import entropy_of
+from dpnode.paths import Home
+from tests.dpnode.control.answering import answering
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = Home(root=tmp_path / "h")
+    made.make_folders()
+    return made
+
+
+@pytest.fixture
+def run(home: Home, capsys: pytest.CaptureFixture[str]) -> Run:
+    def one(*words: str) -> tuple[int, str, str]:
+        status = main([*words, "--home", str(home.root)])
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return one
+
+
+def _leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        made = group.get_command(context, name)
+        assert made is not None
+        if isinstance(made, click.Group):
+            yield from _leaves(made, (*path, name))
+        else:
+            yield (*path, name), made
+
+
+LEAVES = dict(_leaves(cli))
+
+
+def test_every_command_that_is_promised_exists() -> None:
+    promised = """init; id show; id words; id nodes; network found; network invite; network join; network show; up;
+    down; status; peers; cap add; cap list; cap show; cap remove; cap import; directory; job call; job
+    list; job show; job watch; job award; job progress; job deliver; job receive; job claim; job cancel;
+    job fail; job dispute; job rule; inbox list; inbox show; inbox approve; inbox refuse; why; ledger
+    status; ledger balance; ledger shares; ledger journal; ledger show; ledger blocks; ledger verify;
+    ledger export; credit open; credit issue; credit pay; credit redeem; asset register; asset list;
+    asset show; share transfer; share accept; config check; network members"""
+    assert {tuple(one.split()) for one in promised.split(";")} == set(LEAVES)
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_every_command_has_help_home_json_and_an_example_that_parses(
+    path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = LEAVES[path]
+    options = {option for parameter in made.params for option in parameter.opts}
+    assert {"--home", "--json"} <= options
+    assert made.help and made.short_help
+    monkeypatch.chdir(tmp_path)
+    for name in ("bracket.toml", "photo.jpg", "printer.toml", "facility.json", "words.txt", "invitation.txt"):
+        (tmp_path / name).touch()
+    lines = examples_of(made)
+    assert lines
+    for line in lines:
+        words = shlex.split(line)
+        assert words[0] == "dpnode"
+        if tuple(words[1 : 1 + len(path)]) == path:
+            made.make_context(" ".join(path), words[1 + len(path) :])
+        else:
+            assert line == "dpnode inbox"
+
+
+WRITING = """init; id words; network found; network invite; network join; up; down; cap add; cap remove; cap
+    import; job call; job award; job progress; job deliver; job receive; job claim; job cancel; job
+    fail; job dispute; job rule; inbox approve; inbox refuse; ledger export; credit open; credit issue;
+    credit pay; credit redeem; asset register; share transfer; share accept"""
+
+
+def test_exactly_the_commands_that_write_have_a_dry_run() -> None:
+    dry = {path for path, made in LEAVES.items() if any("--dry-run" in parameter.opts for parameter in made.params)}
+    assert dry == {tuple(one.split()) for one in WRITING.split(";")}
+
+
+@pytest.mark.parametrize("kind", FailKind)
+def test_each_kind_of_failure_has_its_exit_status_and_its_sentence(home: Home, run: Run, kind: FailKind) -> None:
+    async def answer(question: Question, responder: Responder) -> Answer:
+        return Failed(kind=kind, sentence="because \x1b[2J of this", details={"id": "job-a"})
+
+    wanted = {
+        "failed": 1,
+        "usage": 2,
+        "daemon-down": 3,
+        "not-found": 4,
+        "refused": 5,
+        "timed-out": 6,
+        "needs-person": 7,
+        "verification": 8,
+    }
+    with answering(home, answer):
+        status, out, err = run("job", "show", "job-a")
+        assert (status, out) == (wanted[kind.value], "")
+        assert err.startswith("dpnode: because \\x1b[2J of this\n")
+        status, out, err = run("job", "show", "job-a", "--json")
+    assert (status, err) == (wanted[kind.value], "")
+    fields = {"kind": kind.value, "sentence": "because \x1b[2J of this", "details": {"id": "job-a"}}
+    assert json.loads(out) == {"error": fields}
+    assert "\x1b" not in out
+
+
+def test_without_a_daemon_a_command_says_how_to_start_one(run: Run, home: Home) -> None:
+    status, out, err = run("peers")
+    assert (status, out) == (3, "")
+    assert err == f"dpnode: no daemon is running for {home.root}\ndpnode: start it with: dpnode up\n"
+    assert run("down")[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["stauts"], "did you mean 'status'"),
+        (["status", "--jsn"], "--jsn"),
+        (["job", "show"], "Missing argument 'ID'"),
+        (["job", "call"], "either --design or --function"),
+        (["job", "call", "--function", "f", "--part", "p"], "--part is for --design"),
+        (["job", "call", "--function", "f", "--quantity", "0"], "0 is not in the range"),
+        (["job", "call", "--function", "f", "--by", "soon"], "neither a span (3d) nor a date"),
+        (["job", "call", "--function", "f", "--by", "2001-01-01"], "is not in the future"),
+        (["job", "call", "--function", "f", "--param", "PLA"], "is not name=value"),
+        (["job", "call", "--function", "f", "--place", "here"], "is not a place"),
+        (["job", "call", "--design", "/no/such/file"], "there is no file"),
+        (["job", "rule", "job-a", "--provider", "101%"], "is not a percentage"),
+        (["credit", "pay", "anna", "12,50 EUR"], "is not an amount"),
+        (["share", "transfer", "printer", "anna", "0.5"], "is not a valid integer"),
+        (["network", "join"], "give the invitation"),
+        (["id", "words", "--confirm", "apple"], "run 'dpnode init' first"),
+        (["init", "--words-file", "/dev/null"], "--words-file"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_argument_is_told_in_one_line_with_a_status_of_its_own(
+    run: Run, words: list[str], sentence: str
+) -> None:
+    status, out, err = run(*words)
+    assert status in (2, 4) and out == ""
+    assert sentence in err and "Traceback" not in err
+    assert len(err.splitlines()) == 1
+
+
+def test_text_of_peers_never_reaches_the_terminal_raw(home: Home, run: Run) -> None:
+    evil = "\x1b[2Jf\u043eunder\u202e\x07\n"
+
+    async def answer(question: Question, responder: Responder) -> Answer:
+        party = {"id": "mem-" + "a" * 52, "name": evil}
+        row = {
+            "id": evil,
+            "kind": evil,
+            "from": party,
+            "title": evil,
+            "price": [{"amount": 1, "name": evil, "kind": evil}],
+        }
+        return Done(value={"items": [row], "notes": [evil]} if isinstance(question, InboxList) else {})
+
+    with answering(home, answer):
+        status, out, _ = run("inbox", "list")
+        _, as_json, _ = run("inbox", "list", "--json")
+    assert status == 0
+    assert "mixes Cyrillic and Latin" in out
+    for shown in (out, as_json):
+        assert not any(sign in shown.replace("\n", "") for sign in "\x1b\x07\u202e")
+    assert json.loads(as_json)["items"][0]["title"] == evil
+    assert len(out.splitlines()) == 2
+
+
+def test_a_call_asks_exactly_what_was_written(home: Home, run: Run, tmp_path: Path) -> None:
+    asked: list[Question] = []
+    (tmp_path / "bracket.toml").touch()
+
+    async def answer(question: Question, responder: Responder) -> Answer:
+        asked.append(question)
+        return Done(value={"call": "call-" + "a" * 52, "quantity": 4})
+
+    words = [
+        "job",
+        "call",
+        "--design",
+        str(tmp_path / "bracket.toml"),
+        "--part",
+        "arm",
+        "--quantity",
+        "4",
+        "--by",
+        "3d",
+    ]
+    words += [
+        "--reply-by",
+        "60s",
+        "--param",
+        "material=PLA",
+        "--param",
+        "length=120 mm",
+        "--budget",
+        "20.00 EUR@founder",
+    ]
+    with answering(home, answer):
+        status, out, _ = run(*words, "--automatic", "--dry-run")
+    assert status == 0 and "call-aaaaaaaaaa" in out
+    (question,) = asked
+    assert isinstance(question, JobCall)
+    assert (question.design, question.part, question.quantity) == (str(tmp_path / "bracket.toml"), "arm", 4)
+    assert question.parameters == {"material": "PLA", "length": "120 mm"}
+    assert question.budget == ("20.00 EUR@founder",)
+    assert question.automatic is True and question.dry_run is True
+    assert question.deliver_by_ms is not None and question.reply_by_ms is not None
+    assert abs(question.deliver_by_ms - question.reply_by_ms - (3 * 86_400_000 - 60_000)) < 1_000
+
+
+def test_a_watched_job_prints_each_change_and_then_the_job(home: Home, run: Run) -> None:
+    async def answer(question: Question, responder: Responder) -> Answer:
+        assert isinstance(question, JobWatch)
+        for state in ("awarded", "delivered"):
+            await responder.progress({"state": state, "binding": "final", "text": "x"})
+        return Done(value={"state": "paid"})
+
+    with answering(home, answer):
+        status, out, _ = run("job", "watch", "job-a")
+        _, lines, _ = run("job", "watch", "job-a", "--json")
+    assert status == 0
+    assert out.splitlines() == ["awarded  final  x", "delivered  final  x", "State  paid"]
+    assert [json.loads(line)["state"] for line in lines.splitlines()] == ["awarded", "delivered", "paid"]
+
+
+def test_a_bug_is_one_line_and_its_traceback_is_in_a_file(home: Home, run: Run) -> None:
+    async def answer(question: Question, responder: Responder) -> Answer:
+        return Done(value={"height": "not a number"})
+
+    with answering(home, answer):
+        status, _, err = run("status")
+    assert status == 1
+    assert len(err.splitlines()) == 1 and "this should not have happened" in err
+    assert "Traceback" in (home.log / "command.log").read_text()
+
+
+def test_a_node_is_made_shown_and_its_words_confirmed(run: Run, home: Home) -> None:
+    assert run("init", "--name", "anna", "--dry-run")[0] == 0
+    assert not (home.keys / "identity").exists()
+    status, out, _ = run("init", "--name", "anna", "--json")
+    made = json.loads(out)
+    assert status == 0 and made["member"]["name"] == "anna" and made["words_confirmed"] is False
+    assert run("init")[0] == 5
+    assert run("config", "check")[0] == 0
+    words = json.loads(run("id", "words", "--json")[1])["words"]
+    entropy_of(" ".join(words))
+    assert run("id", "words", "--confirm", f"3={words[2]} 17=wrong")[0] == 5
+    assert run("id", "words", "--confirm", f"3={words[2]} 3={words[2]}")[0] == 2
+    assert run("id", "words", "--confirm", f"3={words[2]} 17={words[16]}", "--dry-run")[0] == 0
+    assert json.loads(run("id", "show", "--json")[1])["words_confirmed"] is False
+    assert run("id", "words", "--confirm", f"3={words[2]} 17={words[16]}")[0] == 0
+    shown = json.loads(run("id", "show", "--json")[1])
+    assert shown["words_confirmed"] is True and shown["member"] == made["member"]
+    assert run("id", "words")[0] == 4
+
+
+def test_words_restore_the_member_elsewhere(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    member = json.loads(run("init", "--json")[1])["member"]["id"]
+    words = json.loads(run("id", "words", "--json")[1])["words"]
+    file = tmp_path / "words.txt"
+    file.write_text("\n".join(words))
+    other = ["--restore", "--words-file", str(file), "--home", str(tmp_path / "other"), "--json"]
+    assert main(["init", *other]) == 0
+    assert json.loads(capsys.readouterr().out)["member"]["id"] == member
+
+
+def test_a_wrong_setting_is_named_with_the_nearest_right_one(run: Run, home: Home) -> None:
+    home.config.write_text("[network]\nlissten = []\n")
+    status, _, err = run("config", "check")
+    assert status == 1 and "lissten" in err and "listen" in err and str(home.config) in err
+    status, _, err = run("up")
+    assert status == 1 and "lissten" in err
+    assert lock.holder(home) is None
+
+
+def test_a_second_start_names_the_pid_that_holds_the_home(run: Run, home: Home) -> None:
+    home.config.touch()
+    held = lock.take(home)
+    status, _, err = run("up")
+    held.release()
+    assert status == 5 and "pid" in err and str(home.root) in err
+
+
+def test_a_home_without_a_node_says_what_to_run(run: Run) -> None:
+    status, _, err = run("up")
+    assert status == 4 and "dpnode init" in err
+
+
+def test_ctrl_c_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dpnode.control.client.ask", stopped)
+    status, out, err = run("status")
+    assert (status, out, err.strip()) == (130, "", "stopped")
+
+
+def test_the_overview_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n  {name} " in shown for name in COMMANDS)
+    assert main([]) == 2
+    assert main(["job"]) == 2
+
+
+HEAVY = (
+    "libp2p",
+    "trio",
+    "rich",
+    "sqlite3",
+    "aiosqlite",
+    "asyncio",
+    "nacl",
+    "cryptography",
+    "dpnode.daemon",
+    "dpnode.store",
+)
+
+
+@pytest.mark.parametrize(
+    "words", [["status"], ["peers"], ["job", "list"], ["ledger", "blocks"], ["--help"]], ids=" ".join
+)
+def test_a_command_imports_nothing_it_does_not_need(words: list[str], tmp_path: Path) -> None:
+    """Of the offline reader's own imports nothing is said: commands that reach it are asked not to here."""
+    code = "import sys\nfrom dpnode.cli.main import main\nmain(sys.argv[2:])\n"
+    code += "print('|'.join(name for name in sys.argv[1].split(',') if name in sys.modules), file=sys.stderr)"
+    if words[0] in ("job", "ledger"):
+        words = [*words, "--help"]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            code,
+            ",".join(HEAVY),
+            *words,
+            *([] if words == ["--help"] else ["--home", str(tmp_path)]),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.splitlines()[-1] == ""
