@@ -1,7 +1,7 @@
 """The one door to other machines, and the only room that knows libp2p.
 
-`open_net` (or `supervise`, which restarts after a crash) gives a `Net`; everything else here is plain data. libp2p itself
-is loaded when a network is first opened: its import takes over a second.
+`open_net` (or `supervise`, which restarts after a crash) gives a `Net`; everything else here is plain data. libp2p
+itself is loaded when a network is first opened: its import takes over a second.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import trio
 from libp2p.host.basic_host import BasicHost
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
-from multiaddr import Multiaddr
+from multiaddr import Multiaddr  # type: ignore[import-untyped]
 
 from dpnode.net.addresses import Address, dialable
 from dpnode.net.api import CannotConnect, Dice, NetSettings, PeerId

@@ -2,10 +2,10 @@
 
 Mend 8: the router's own limit of ten messages a second and heartbeat of two minutes are replaced by ours; what it drops
 without a word is why nothing here may be relied on for delivery.
-Mend 9: a topic's validator answers yes or no for good (a no is remembered for five minutes), so it judges form, size and
-signature only; whether a message is wanted *now* is decided behind the inbox.
-Also mended: upstream runs each message in a task of its service, so that a malformed key in one message ends the service
-and with it the host (mend 1 for a path that is no stream handler).
+Mend 9: a topic's validator answers yes or no for good (a no is remembered for five minutes), so it judges form, size
+and signature only; whether a message is wanted *now* is decided behind the inbox.
+Also mended: upstream runs each message in a task of its service, so that a malformed key in one message ends the
+service and with it the host (mend 1 for a path that is no stream handler).
 
 Only members' streams reach it, and it opens streams only to members who welcomed us.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import trio
 from libp2p.abc import INetStream
@@ -149,12 +150,12 @@ async def open_gossip(
         eclipse_protection_enabled=False,
         adaptive_gossip_enabled=False,
     )
-    swarm = host.get_network()
-    before = list(swarm.notifees)  # type: ignore[attr-defined]
+    swarm: Any = host.get_network()
+    before = list(swarm.notifees)
     pubsub = SafePubsub(host, router, settings)
     # Upstream would open a stream to everybody who connects, strangers too.
-    (notifee,) = [one for one in swarm.notifees if one not in before]  # type: ignore[attr-defined]
-    swarm.remove_notifee(notifee)  # type: ignore[attr-defined]
+    (notifee,) = [one for one in swarm.notifees if one not in before]
+    swarm.remove_notifee(notifee)
     host.set_stream_handler(PROTOCOL_ID_V11, _members_only(pubsub.stream_handler, gate))
     async with background_trio_service(pubsub), background_trio_service(router):
         await pubsub.wait_until_ready()

@@ -9,7 +9,8 @@ upgrade of libp2p is checked in one place; `tests/dpnode/net/test_mends.py` show
     6  build_host     only /noise and /yamux/1.0.0 are spoken; identify, ping and Kademlia (11) are not served
     7  bind           the port is ours alone or PortTaken is raised; never SO_REUSEPORT
     14 DoorListener   the listener lives in the swarm's nursery, so its crash ends this room and not the program
-       BoundedYamux   a peer that ignores flow control is cut off instead of filling our memory (not in the table)
+    -  NoAutoConnector  upstream dials on its own account whomever a peer made it know
+    -  BoundedYamux   a peer that ignores flow control is cut off instead of filling our memory
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
 from libp2p.custom_types import TProtocol
 from libp2p.host.basic_host import BasicHost
 from libp2p.io.trio import TrioTCPStream
+from libp2p.network.auto_connector import AutoConnector
 from libp2p.network.config import ConnectionConfig, RetryConfig
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.network.swarm import Swarm
@@ -39,7 +41,7 @@ from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.stream_muxer.yamux.yamux import Yamux
 from libp2p.transport.tcp.tcp import TCP
 from libp2p.transport.upgrader import TransportUpgrader
-from multiaddr import Multiaddr
+from multiaddr import Multiaddr  # type: ignore[import-untyped]
 
 from dpnode.net.addresses import Address, BadAddress, parse_address
 from dpnode.net.api import CannotListen, NetSettings, PortTaken
@@ -53,17 +55,27 @@ _MEASURE_BYTES = 1 << 20
 
 
 class DoorSwarm(Swarm):
-    """Mend 2: upstream holds an inbound place until the whole swarm ends; here it is held while the connection lives."""
+    """Mend 2: upstream holds an inbound place until the swarm ends; here it is held while the connection lives."""
 
     async def _do_handle_inbound_connection(self, read_write_closer: Any, maddr: Multiaddr, failure_event: Any) -> None:
         raw = RawConnection(read_write_closer, False)
         try:
-            muxed = await self.upgrade_inbound_raw_conn(raw, maddr)
+            muxed: Any = await self.upgrade_inbound_raw_conn(raw, maddr)
             await muxed.event_closed.wait()
         except Exception as error:  # edge of one connection: whatever a stranger's handshake provokes ends here
             log.debug("an inbound connection failed: %r", error)
             with trio.move_on_after(1, shield=True):
                 await raw.close()
+
+
+class NoAutoConnector(AutoConnector):
+    """Upstream dials whomever its peerstore knows until half the allowed connections are used; whom to dial is ours."""
+
+    async def run_background_task(self, nursery: trio.Nursery) -> None:
+        """Start nothing."""
+
+    async def maybe_connect(self) -> None:
+        """Dial nobody."""
 
 
 class BoundedYamux(Yamux):
@@ -249,13 +261,13 @@ def build_host(
         retry_config=RetryConfig(max_retries=0),
         connection_config=ConnectionConfig(
             max_connections=settings.connections_max,
-            min_connections=0,  # whom to dial is decided by our own redial list
+            min_connections=0,
             low_watermark=0,
             high_watermark=settings.connections_max,
             max_connections_per_peer=4,
-            auto_connect_interval=86_400.0,
         ),
     )
+    swarm.auto_connector = NoAutoConnector(swarm)
     host = BasicHost(network=swarm, negotiate_timeout=10, disable_identify_address_discovery=True)
     # Identify would spawn system tasks (a crash there ends the program) and let peers fill the peerstore; nothing here
     # needs it, nor upstream's ping.

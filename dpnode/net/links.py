@@ -1,9 +1,9 @@
 """The standing link to each connected member: frames out, frames in, and the question whether it still lives.
 
-One link is one session: when any part of it fails, its connection is closed and the redial list begins anew, so there is
-no half-working state. Each side opens one stream `/dpnode/peer/1` and writes frames on it; the other answers with one
-status byte and nothing more. Pings (mend 10) have a stream of their own, because a peer that is merely slowed by our own
-back-pressure is alive.
+One link is one session: when any part of it fails, its connection is closed and the redial list begins anew, so there
+is no half-working state. Each side opens one stream `/dpnode/peer/1` and writes frames on it; the other answers with
+one status byte and nothing more. Pings (mend 10) have a stream of their own, because a peer that is merely slowed by
+our own back-pressure is alive.
 
     connection up, gate says MEMBER -> session -> stream welcomed in either direction -> PeerUp, frames
     -> any failure, `recheck` or a silent ping -> PeerDown, connection closed
@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 import trio
 from libp2p.abc import INetStream
 from libp2p.host.basic_host import BasicHost
+from libp2p.rcmgr import Direction
 
 from dpnode.net.api import (
     Admission,
@@ -146,6 +147,9 @@ class Links:
                     nursery.start_soon(self._watch, link)
                     nursery.start_soon(self._speak, link)
                     await trio.sleep_forever()
+        except Exception as error:  # edge of one peer's task
+            log.exception("a link failed")
+            link.reason = f"our own fault: {type(error).__name__}"
         finally:
             self._links.pop(link.peer_id, None)
             link.ended.set()
@@ -164,29 +168,21 @@ class Links:
             link.up = True
             live = connections_of(self._host, link.peer_id)
             address = str(next(iter(live[0].get_transport_addresses()), "")) if live else ""
-            inbound = bool(live) and live[0].direction.value == "inbound"
+            inbound = bool(live) and live[0].direction is Direction.INBOUND
             await self._inbox.send(PeerUp(peer_id=link.peer_id, address=address, inbound=inbound))
 
     # -- our stream: we write frames, the peer welcomes or refuses once
 
     async def _speak(self, link: Link) -> None:
         pause_s = _REFUSED_PAUSE_S[0]
-        while True:
-            link.poke = trio.Event()
-            try:
-                with trio.fail_after(self._settings.dial_deadline_ms / 1000):
-                    stream = await open_stream(self._host, link.peer_id, PEER_PROTOCOL)
-                    await read_status(stream)
-                break
-            except RequestRefused as refusal:
-                await put_down(stream)
-                if refusal.reason is not Refusal.NOT_A_MEMBER:
-                    return link.end(str(refusal))
-            except (Gone, RequestFailed, NotConnected, trio.TooSlowError) as error:
-                return link.end(f"it does not take our frames: {error}")
-            with trio.move_on_after(pause_s):
-                await link.poke.wait()
-            pause_s = min(pause_s * 2, _REFUSED_PAUSE_S[1])
+        try:
+            while (stream := await self._ask_welcome(link)) is None:
+                with trio.move_on_after(pause_s):
+                    await link.poke.wait()
+                pause_s = min(pause_s * 2, _REFUSED_PAUSE_S[1])
+        except (Gone, RequestFailed, RequestRefused, NotConnected, trio.TooSlowError) as error:
+            link.end(f"it does not take our frames: {str(error) or 'no answer'}")
+            return
         self._on_welcome(link.peer_id)
         await self._mark_up(link)
         async with trio.open_nursery() as nursery:
@@ -194,9 +190,23 @@ class Links:
             nursery.start_soon(self._write_frames, link, stream)
             try:
                 await read_some(stream, 1)  # nothing more is ever said in this direction: any byte is the end
+                link.end("it closed")
             except Gone as gone:
-                return link.end(f"it closed: {gone}")
-            link.end("it closed")
+                link.end(f"it closed: {gone}")
+
+    async def _ask_welcome(self, link: Link) -> INetStream | None:
+        """A welcomed stream, or None when the peer does not know us as a member (yet)."""
+        link.poke = trio.Event()
+        with trio.fail_after(self._settings.dial_deadline_ms / 1000):
+            stream = await open_stream(self._host, link.peer_id, PEER_PROTOCOL)
+            try:
+                await read_status(stream)
+                return stream
+            except RequestRefused as refusal:
+                await put_down(stream)
+                if refusal.reason is not Refusal.NOT_A_MEMBER:
+                    raise
+                return None
 
     async def _write_frames(self, link: Link, stream: INetStream) -> None:
         outbox = link.outbox
@@ -222,7 +232,8 @@ class Links:
         """Handler of `/dpnode/peer/1`; holds the stream until the session ends."""
         peer_id = PeerId(stream.muxed_conn.peer_id.to_bytes())
         if self._gate.may(peer_id) is not Admission.MEMBER:
-            return await refuse(stream, Polite(Refusal.NOT_A_MEMBER, "only members of this network talk here"))
+            await refuse(stream, Polite(Refusal.NOT_A_MEMBER, "only members of this network talk here"))
+            return
         link = self.begin(peer_id)
         if link.reader is not None:
             link.reader.cancel()  # a second stream replaces the first; frames of the first that are half read are lost
@@ -296,8 +307,10 @@ class Links:
             link.heard_s = trio.current_time()
             link.round_trip_ms = round((link.heard_s - asked_s) * 1000)
             # Whatever is heard of the peer, its own pings too, counts as life: one ping per pair and interval is sent.
-            while (due_s := link.heard_s + interval_s) > trio.current_time():
+            due_s = link.heard_s + interval_s
+            while due_s > trio.current_time():
                 await trio.sleep_until(due_s)
+                due_s = link.heard_s + interval_s
 
     async def on_ping_stream(self, stream: INetStream) -> None:
         """Handler of `/dpnode/ping/1`: every 8 bytes come back at once, within reason."""

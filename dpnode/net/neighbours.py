@@ -1,8 +1,8 @@
 """Finding nodes on the local network by multicast DNS, without stopping the loop for a moment.
 
-Mend 12: upstream's discovery blocks the loop 1.6 s at its start and calls back on another thread. Here zeroconf lives in
-threads of its own and only finished facts cross into the loop. Where multicast does not work, one log line says so and
-the node goes on without. Nothing a neighbour says is proven: its key is checked when it is dialled.
+Mend 12: upstream's discovery blocks the loop 1.6 s at its start and calls back on another thread. Here zeroconf lives
+in threads of its own and only finished facts cross into the loop. Where multicast does not work, one log line says so
+and the node goes on without. Nothing a neighbour says is proven: its key is checked when it is dialled.
 
 Service `_dpnode._tcp.local.`; instance name: the first 32 characters of the peer id; properties `id` (peer id),
 `net` (first 16 hex digits of the network id, or absent). Source: RFC 6762, 6763.

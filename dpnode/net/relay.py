@@ -25,7 +25,7 @@ from libp2p.relay.circuit_v2.protocol import CircuitV2Protocol
 from libp2p.relay.circuit_v2.resources import RelayLimits
 from libp2p.relay.circuit_v2.transport import CircuitV2Transport
 from libp2p.tools.anyio_service import background_trio_service
-from multiaddr import Multiaddr
+from multiaddr import Multiaddr  # type: ignore[import-untyped]
 
 from dpnode.net.addresses import Address, BadAddress, parse_address
 from dpnode.net.api import Admission, CannotConnect, Gate, NetError, NetSettings, PeerId

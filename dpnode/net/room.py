@@ -17,7 +17,8 @@ from libp2p.abc import INotifee
 from libp2p.custom_types import TProtocol
 from libp2p.host.basic_host import BasicHost
 from libp2p.peer.id import ID
-from multiaddr import Multiaddr
+from libp2p.rcmgr import Direction
+from multiaddr import Multiaddr  # type: ignore[import-untyped]
 
 from dpnode.net.addresses import reachable
 from dpnode.net.api import (
@@ -124,7 +125,7 @@ class Net:
                     PeerView(
                         peer_id=peer_id,
                         addresses=tuple(str(address) for address in live[0].get_transport_addresses()),
-                        inbound=live[0].direction.value == "inbound",
+                        inbound=live[0].direction is Direction.INBOUND,
                         member=self._gate.may(peer_id) is Admission.MEMBER,
                         linked=link is not None and link.up,
                         round_trip_ms=link.round_trip_ms if link else None,

@@ -1,7 +1,7 @@
 """Keeping the network open through its own crashes (mend 14).
 
-Upstream runs its services as tasks that end everything with them when they fail. The room contains such a failure in one
-exception, `NetCrashed`; here it is logged, told to the inbox and followed by a fresh start, with growing pauses.
+Upstream runs its services as tasks that end everything with them when they fail. The room contains such a failure in
+one exception, `NetCrashed`; here it is logged, told to the inbox and followed by a fresh start, with growing pauses.
 """
 
 from __future__ import annotations
