@@ -234,7 +234,7 @@ class GuestRequest:
 def read_request(chain: Chain, data: bytes, guest: PeerId, host: PeerId) -> GuestRequest:
     """A request that may be answered; raises `Declined` with what the guest is told."""
     try:
-        value: dict[str, Any] = decode(data, bytes_max=REQUEST_BYTES_MAX)
+        value: Any = decode(data, bytes_max=REQUEST_BYTES_MAX)
         kind = value.pop("t") if isinstance(value, dict) and "t" in value else ""
         form = _REQUESTS.get(kind) if isinstance(kind, str) else None
         if form is None:
@@ -254,7 +254,7 @@ def read_request(chain: Chain, data: bytes, guest: PeerId, host: PeerId) -> Gues
         raise Declined("the invitation's proof is wrong")
     if kind != "outcome" and "ended" in record:
         raise Declined("the invitation has been used")
-    if kind == "join" and (entry is None or entry.key != value["invite"] or entry.name != "membership.join/1"):
+    if kind == "join" and not _is_joining(entry, value["invite"]):
         raise Declined("that is no joining entry under this invitation")
     return GuestRequest(
         kind=kind,
@@ -262,6 +262,10 @@ def read_request(chain: Chain, data: bytes, guest: PeerId, host: PeerId) -> Gues
         entry=entry,
         entry_id=value["entry"] if kind == "outcome" else b"",
     )
+
+
+def _is_joining(entry: Entry | None, invite: bytes) -> bool:
+    return entry is not None and entry.key == invite and entry.name == "membership.join/1"
 
 
 def charter_reply(chain: Chain, founding: Mapping[bytes, bytes]) -> bytes:

@@ -16,7 +16,7 @@ from ledger.operations.work_job import Job
 from ledger.operations.work_queries import job as job_view
 from ledger.operations.work_queries import open_jobs
 from ledger.operations.work_standing import standing
-from protocol.negotiation.contents import Place
+from protocol.capability.places import Place
 from protocol.negotiation.world import JobSeen, Quote, Standing
 
 Quotes = Callable[[bytes, Mapping[str, Value], int], tuple[Quote, ...]]

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ledger.block import Block, read_block
-from ledger.chain import STALL_MS, Advance, BadRange, Chain
+from ledger.canonical import Value
+from ledger.chain import STALL_MS, Advance, Chain
 from ledger.consensus.replica import Cast, Certified, Proposed, Replica, Vote
 from ledger.consensus.votes import VoteKind, read_certificate, write_certificate
 from ledger.entry import Entry, entry_from_value, entry_to_value, sign_entry
@@ -82,12 +83,7 @@ class LedgerPeer:
 
     def submit(self, wanted: Submit, now: Now) -> list[Effect]:
         """Sign operations as entries and keep them; refused as a whole where a rule already says no (SPEC P-14)."""
-        key = self._signer.public
-        sequence = max(last_sequence(self.chain.state, key), self.pool.highest(key))
-        entries = []
-        for operation in wanted.operations:
-            sequence += 1
-            entries.append(sign_entry(self._signer, self.chain.network, sequence, wanted.until_ms, operation))
+        entries = self._signed(wanted.operations, wanted.until_ms)
         if refusal := self.trial(entries, now):
             return [NotRecorded(token=wanted.token, code=refusal.code, detail=refusal.detail)]
         for entry in entries:
@@ -95,6 +91,18 @@ class LedgerPeer:
         kept: list[Effect] = [KeepPending(entries=tuple(entries))]
         kept.append(Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in entries)))
         return kept + self._hand_on(entries, None)
+
+    def would_refuse(self, operations: Sequence[dict[str, Value]], until_ms: int, now: Now) -> Refusal | None:
+        """What `submit` would be told, without keeping anything: a dry run."""
+        return self.trial(self._signed(operations, until_ms), now)
+
+    def _signed(self, operations: Sequence[dict[str, Value]], until_ms: int) -> list[Entry]:
+        key = self._signer.public
+        sequence = max(last_sequence(self.chain.state, key), self.pool.highest(key))
+        return [
+            sign_entry(self._signer, self.chain.network, sequence + i, until_ms, operation)
+            for i, operation in enumerate(operations, start=1)
+        ]
 
     def trial(self, entries: Sequence[Entry], now: Now) -> Refusal | None:
         """What the rules say of entries on top of all that is pending; None where they would be applied."""
@@ -286,10 +294,8 @@ class LedgerPeer:
     def tick(self, now: Now) -> list[Effect]:
         """Offer pending entries again with growing pauses; ask another peer for an overdue range."""
         due = [entry_id for entry_id, repeat in self._repeat.items() if repeat.at_ms <= now.monotonic_ms]
-        entries = []
-        for entry in self.pool.all():
-            if entry.id in self._repeat and self._repeat[entry.id].at_ms <= now.monotonic_ms:
-                entries.append(entry)
+        again = set(due)
+        entries = [entry for entry in self.pool.all() if entry.id in again]
         for entry_id in due:
             repeat = self._repeat[entry_id]
             if entry_id not in self.pool:

@@ -1,0 +1,211 @@
+"""Puts a core together from what the disk kept: chain, replica, directory, negotiation.
+
+No rules here; each part says itself what it needs. A home without a network has no core yet.
+"""
+
+from __future__ import annotations
+
+import logging
+import tomllib
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from config.data import preset_text
+from config.functions_data import starter_functions
+from config.settings import Settings
+from dpnode.clock import now
+from dpnode.control.amounts import decimal_text
+from dpnode.errors import FailKind, Problem
+from dpnode.identity.identity import Identity
+from dpnode.shelf import check_head_row, pending_entries, read_chain, step_commit
+from dpnode.store.journal import Record
+from dpnode.store.store import Store
+from dpnode.voting import Remembered, own_certificate, remembered
+from ledger.chain import BadRange, Chain
+from ledger.charter import Charter
+from ledger.consensus.replica import Replica
+from ledger.consensus.votes import BadCertificate, write_certificate
+from ledger.errors import RemoteError
+from ledger.keys import MemberId
+from ledger.names import Kind, short
+from protocol.capability.catalogue import Catalogue
+from protocol.capability.definition_files import read_definition
+from protocol.capability.places import Place, about
+from protocol.conversation import KEPT_SUBMITTED, Conversation
+from protocol.core import Core, Self
+from protocol.inputs import PeerId
+from protocol.negotiation.calls import CALL_KIND
+from protocol.negotiation.deals import DEAL_KIND
+from protocol.negotiation.negotiation import Negotiation
+from protocol.negotiation.policy import Policy
+from protocol.negotiation.policy_parse import PolicyWrong, parse
+from protocol.own_offers import OwnOffers
+from protocol.replication.directory_peer import (
+    KEPT_ADVERT,
+    KEPT_DEFINITION,
+    KEPT_RECORD,
+    DirectoryPeer,
+)
+from protocol.replication.directory_peer import Identity as DirectoryIdentity
+from protocol.world import LedgerWorld
+
+log = logging.getLogger("dpnode.assembly")
+POLICY_BYTES_MAX = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """A core and the parts of it that the edge talks to directly."""
+
+    core: Core
+    offers: OwnOffers
+    catalogue: Catalogue
+    policy: Policy
+    voting: str
+    """Why this node is or is not voting, in words, for `status`."""
+
+
+def read_policy(settings: Settings, home: Path) -> Policy:
+    """The owner's policy: a preset and the file of their own on top; raises `Problem` naming file and key."""
+    try:
+        policy = parse(tomllib.loads(preset_text(settings.policy.preset)))
+        if not settings.policy.overrides:
+            return policy
+        path = home / settings.policy.overrides
+        if path.stat().st_size > POLICY_BYTES_MAX:
+            raise Problem(FailKind.FAILED, f"the policy file {path} is longer than {POLICY_BYTES_MAX} bytes")
+        return parse(tomllib.loads(path.read_text("utf-8")), policy)
+    except PolicyWrong as wrong:
+        raise Problem(FailKind.FAILED, f"the policy: {wrong}") from wrong
+    except (OSError, UnicodeDecodeError, ValueError) as wrong:
+        raise Problem(FailKind.FAILED, f"the policy file cannot be used: {wrong}") from wrong
+
+
+def starter_catalogue() -> Catalogue:
+    """The functions every node knows from its first day."""
+    return Catalogue(read_definition(text, name) for name, text in sorted(starter_functions().items()))
+
+
+def own_place(settings: Settings) -> Place | None:
+    """About where the owner says the workshop is."""
+    spot = settings.owner.spot
+    return None if spot is None else about(Fraction(spot.latitude_e2, 100), Fraction(spot.longitude_e2, 100))
+
+
+async def load_chain(store: Store, charter: Charter) -> Chain:
+    """The chain as the disk has it; raises `Problem` where it does not verify."""
+    meta = await store.meta()
+    pairs: list[tuple[bytes, bytes]] = []
+    async for chunk in store.load():
+        pairs += chunk
+    chain = read_chain(charter, meta, pairs)
+    head = await store.head()
+    check_head_row(chain, None if head is None else head.header)
+    return chain
+
+
+async def assemble(
+    store: Store,
+    chain: Chain,
+    *,
+    identity: Identity,
+    settings: Settings,
+    home: Path,
+    peer: PeerId,
+    records: list[Record] | None,
+) -> Parts:
+    """The core of a home; `records` are those of the vote journal, None where there is none."""
+    replica, voting = await _replica(store, chain, identity, records)
+    policy = read_policy(settings, home)
+    catalogue = starter_catalogue()
+    kept = [
+        (kind, key, value)
+        for kind in (KEPT_DEFINITION, KEPT_RECORD, KEPT_ADVERT)
+        for key, value in await store.kept(kind)
+    ]
+    directory = DirectoryPeer(
+        chain,
+        DirectoryIdentity(member=identity.member, peer=peer, signer=identity.working, place=own_place(settings)),
+        catalogue,
+        kept,
+    )
+    offers = OwnOffers(catalogue, lambda credit, amount: show_money(chain, credit, amount))
+    talk = [(kind, key, value) for kind in (CALL_KIND, DEAL_KIND) for key, value in await store.kept(f"talk-{kind}")]
+    negotiation = Negotiation.restore(
+        talk, me=identity.member, network=chain.network, signer=identity.working, policy=policy
+    )
+    world = LedgerWorld(chain, offers.quotes, lambda member: _place_of(directory, member))
+    conversation = Conversation(negotiation, world, chain, await store.kept(KEPT_SUBMITTED))
+    core = Core(
+        chain,
+        Self(member=identity.member, peer=peer, signer=identity.working),
+        replica=replica,
+        pending=pending_entries(await store.pending()),
+        directory=directory,
+        conversation=conversation,
+    )
+    return Parts(core=core, offers=offers, catalogue=catalogue, policy=policy, voting=voting)
+
+
+def show_money(chain: Chain, credit: bytes, amount: Fraction) -> str:
+    """An amount of a credit with its point, e.g. ``12.50 EUR``; the exact fraction where it is none."""
+    record = chain.state.get(b"credit/" + credit)
+    if record is None:
+        return f"{amount} of {short(Kind.CREDIT, credit)}"
+    if amount.denominator == 1:
+        return f"{decimal_text(int(amount), record['decimals'])} {record['unit']}"
+    # Two digits beyond the smallest unit show where a sum will be rounded up.
+    return f"{decimal_text(round(amount * 100), record['decimals'] + 2)} {record['unit']}"
+
+
+def _place_of(directory: DirectoryPeer, member: bytes) -> Place | None:
+    advert = directory.directory.advert(MemberId(member))
+    return None if advert is None else advert.place
+
+
+async def _replica(
+    store: Store, chain: Chain, identity: Identity, records: list[Record] | None
+) -> tuple[Replica | None, str]:
+    """The replica of a witness whose journal is whole, after finishing what a power cut left half done."""
+    place = chain.place_of(identity.member)
+    if place is None:
+        return None, "not a witness"
+    if identity.voting is None or chain.voting_keys[place] != identity.voting.public:
+        return None, "this machine does not hold the witness's voting key"
+    if records is None:
+        return None, "the journal of votes is missing: this witness votes no more under its key"
+    memory = remembered(records)
+    if len(chain.voting_keys) == 1:
+        await _finish(store, chain, memory)
+    if memory.floor > chain.head.view:
+        return None, "the database is older than the journal of votes: a backup was put back; it votes no more"
+    replica = Replica(
+        network=chain.network,
+        epoch=chain.head.epoch,
+        keys=chain.voting_keys,
+        place=place,
+        signer=identity.voting,
+        floor=chain.head.view,
+    )
+    replica.restore(memory.votes)
+    return replica, "voting"
+
+
+async def _finish(store: Store, chain: Chain, memory: Remembered) -> None:
+    """Store blocks that were finalized in the journal but did not reach the database."""
+    for block in sorted(memory.blocks.values(), key=lambda one: one.header.height):
+        if block.header.height != chain.head.height + 1:
+            continue
+        certificate = own_certificate(memory.votes, block)
+        if certificate is None:
+            continue
+        try:
+            step = chain.advance([block], certificate)
+        except (BadRange, BadCertificate, RemoteError) as problem:
+            raise Problem(
+                FailKind.VERIFICATION, f"block {block.header.height} in the journal of votes does not hold: {problem}"
+            ) from problem
+        await store.commit(step_commit(chain, step, write_certificate(certificate)))
+        chain.take(step)
+        log.info("block %d was finished from the journal of votes at %d ms", chain.head.height, now().wall_ms)

@@ -1,0 +1,155 @@
+"""What the core knows, as the store keeps it, and back: the mapping between steps of the chain and rows.
+
+The store knows bytes; the core knows blocks. Whatever is read back here was written here, so damage is a `Problem` of
+this machine's disk, never a peer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dpnode.errors import FailKind, Problem
+from dpnode.store.rows import Commit, Mark, PendingEntry, StoredBlock
+from ledger.block import Block, entry_places, read_header, write_block
+from ledger.canonical import decode, encode
+from ledger.chain import Advance, Chain, Head
+from ledger.charter import Charter, read_charter
+from ledger.entry import Entry, read_entry
+from ledger.errors import RemoteError
+from ledger.operations.members import key_record
+from ledger.state import State
+
+META_CHARTER = "charter"
+META_FOUNDING = "founding"
+META_HEAD = "head"
+META_CHECKPOINT = "checkpoint"
+"""A block id from the invitation that the history must contain."""
+META_CHECKED = "checked"
+"""Up to which height every author's signature was verified here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Founded:
+    """A network as it stands at height 0."""
+
+    charter: Charter
+    signatures: dict[bytes, bytes]
+
+
+def founding_commit(founded: Founded, checkpoint: tuple[int, bytes] | None = None) -> Commit:
+    """The first commit of a home: charter, founders' signatures and the state they make."""
+    chain, pairs = Chain.founded(founded.charter)
+    signatures = [[member, signature] for member, signature in sorted(founded.signatures.items())]
+    meta: list[tuple[str, bytes | None]] = [
+        (META_CHARTER, founded.charter.body),
+        (META_FOUNDING, encode(signatures)),
+        (META_HEAD, _head_bytes(chain.head)),
+    ]
+    if checkpoint is not None:
+        meta.append((META_CHECKPOINT, encode(list(checkpoint))))
+    return Commit(state=sorted(pairs.items()), meta=meta)
+
+
+def step_commit(chain: Chain, step: Advance, certificate: bytes) -> Commit:
+    """The rows of blocks that became final together."""
+    blocks = []
+    for block in step.blocks:
+        is_last = block is step.blocks[-1]
+        blocks.append(_stored(chain, block, certificate if is_last else None))
+    return Commit(
+        blocks=blocks,
+        state=list(step.settled.changes.items()),
+        meta=[(META_HEAD, _head_bytes(step.head))],
+        pending_done=[entry.id for block in step.blocks for entry in block.entries],
+    )
+
+
+def _stored(chain: Chain, block: Block, certificate: bytes | None) -> StoredBlock:
+    authors: dict[bytes, bytes] = {}
+    marks = []
+    for place in entry_places(block):
+        key = place.entry.key
+        author = authors.get(key)
+        if author is None:
+            record = key_record(chain.state, key)
+            # A key that this very block makes known is found under its own bytes.
+            author = authors[key] = key if record is None else record["member"]
+        marks.append(Mark(id=place.entry.id, author=author, offset=place.offset, size=place.size))
+    return StoredBlock(
+        height=block.header.height,
+        id=block.header.id,
+        header=block.header.body,
+        body=write_block(block),
+        time_ms=block.header.time_ms,
+        marks=marks,
+        certificate=certificate,
+    )
+
+
+def pending_row(entry: Entry) -> PendingEntry:
+    """An entry of our own that is not final yet."""
+    return PendingEntry(id=entry.id, body=entry.body, signature=entry.signature, mine=True)
+
+
+def pending_entries(rows: Iterable[PendingEntry]) -> list[Entry]:
+    """What was kept pending."""
+    return [read_entry(row.body, row.signature) for row in rows]
+
+
+def read_founded(meta: dict[str, bytes]) -> Founded | None:
+    """The network this home belongs to, or None before there is one."""
+    if META_CHARTER not in meta:
+        return None
+    signatures = {member: signature for member, signature in decode(meta[META_FOUNDING])}
+    return Founded(charter=read_charter(meta[META_CHARTER]), signatures=signatures)
+
+
+def read_chain(charter: Charter, meta: dict[str, bytes], pairs: Iterable[tuple[bytes, bytes]]) -> Chain:
+    """The chain as it was stored; raises `Problem` where the state is not the one its head names."""
+    try:
+        value = decode(meta[META_HEAD])
+        head = Head(
+            height=value["height"],
+            block=value["block"],
+            time_ms=value["time"],
+            state_root=value["state"],
+            epoch=value["epoch"],
+            view=value["view"],
+            entries=value["entries"],
+        )
+    except (RemoteError, KeyError) as problem:
+        raise Problem(FailKind.VERIFICATION, "the database does not hold a readable head of the ledger") from problem
+    state = State(pairs)
+    if state.root != head.state_root:
+        raise Problem(
+            FailKind.VERIFICATION,
+            f"the stored state does not match the root of block {head.height}: the database was changed or is "
+            "damaged; nothing is signed with it. Keep a copy, remove ledger.db and start again to fetch it anew",
+        )
+    return Chain(charter, state, head)
+
+
+def check_head_row(chain: Chain, header: bytes | None) -> None:
+    """Raise `Problem` unless the newest stored block is the one the head names."""
+    if chain.head.height == 0 and header is None:
+        return
+    if header is None or read_header(header).id != chain.head.block:
+        raise Problem(
+            FailKind.VERIFICATION,
+            f"the newest stored block is not block {chain.head.height} that the head names; nothing is signed with it",
+        )
+
+
+def _head_bytes(head: Head) -> bytes:
+    return encode(
+        {
+            "block": head.block,
+            "entries": head.entries,
+            "epoch": head.epoch,
+            "height": head.height,
+            "state": head.state_root,
+            "time": head.time_ms,
+            "view": head.view,
+        }
+    )
