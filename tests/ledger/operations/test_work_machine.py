@@ -11,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from ledger.operations import accounts, due
 from ledger.operations.work_job import job_from_value, job_to_value, read_log
 from ledger.operations.work_queries import next_moves
-from ledger.operations.work_stages import TABLE, Move, Stage
+from ledger.operations.work_stages import ENDS, TABLE, Move, Stage
 from tests.ledger.operations.work_world import (
     ARBITER,
     ASSET,
@@ -104,11 +104,43 @@ class Jobs(RuleBasedStateMachine):
         if move is not Move.SILENCE:
             self._try(job, role, move, data)
 
+    def _draw_open(self, data: st.DataObject, *stages: Stage) -> bytes | None:
+        there = [job for job in self.known if self.world.read(job).stage in stages]
+        return data.draw(st.sampled_from(there)) if there else None
+
+    def _provider_of(self, job: bytes) -> str:
+        return PROVIDER if self.world.read(job).provider == self.world.ids[PROVIDER] else SECOND
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data(), pieces=st.integers(1, 12))
+    def part_delivery(self, data: st.DataObject, pieces: int) -> None:
+        """Some of the pieces still wanted come; runs get far this way."""
+        job = self._draw_open(data, Stage.AWARDED, Stage.STARTED, Stage.DELIVERED, Stage.REJECTED)
+        if job is not None:
+            read = self.world.read(job)
+            wanted = read.quantity - read.accepted - read.inspecting
+            code = self.world.do(self._provider_of(job), "deliver", job=job, quantity=min(pieces, max(1, wanted)))
+            assert code == ("" if wanted else "work.too-many-pieces")
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data(), good=st.integers(0, 12), bad=st.integers(0, 12))
+    def part_receipt(self, data: st.DataObject, good: int, bad: int) -> None:
+        """Some of what is under inspection is counted; each kind of answer pays exactly its floor."""
+        job = self._draw_open(data, Stage.DELIVERED)
+        if job is not None:
+            inspecting = self.world.read(job).inspecting
+            accepted = min(good, inspecting)
+            rejected = min(bad, inspecting - accepted)
+            code = self.world.do(CUSTOMER, "receipt", job=job, accepted=accepted, rejected=rejected)
+            assert code == ("" if accepted + rejected else "work.says-nothing")
+
     @precondition(lambda self: self.known)
     @rule(data=st.data())
     def sensible(self, data: st.DataObject) -> None:
-        """Somebody makes a move the job is shown to have, so that runs get far."""
-        job = data.draw(st.sampled_from(self.known))
+        """Somebody makes any move a job is shown to have."""
+        job = self._draw_open(data, *(stage for stage in Stage if stage not in ENDS))
+        if job is None:
+            return
         read = self.world.read(job)
         ways = [
             (role, one.move)
@@ -116,9 +148,8 @@ class Jobs(RuleBasedStateMachine):
             for one in next_moves(read, self.world.ids[role], self.world.now_ms)
             if one.from_ms is None
         ]
-        if ways:
-            role, move = data.draw(st.sampled_from(ways))
-            self._try(job, role, move, data)
+        role, move = data.draw(st.sampled_from(ways))
+        self._try(job, role, move, data)
 
     def _try(self, job: bytes, role: str, move: Move, data: st.DataObject) -> None:
         fields: dict[str, Any] = {}
@@ -218,6 +249,6 @@ class Jobs(RuleBasedStateMachine):
 
 
 Jobs.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestJobs = Jobs.TestCase
