@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_a_job_stands_in_one_list_per_party_and_in_the_arbiters_from_the_dispute
 @pytest.mark.parametrize("stage", [stage.value for stage in Stage])
 def test_what_is_shown_as_possible_now_is_what_the_ledger_takes(stage: str) -> None:
     """W-11: asked for every party at a time when claim and void are open, and when they are not."""
-    fields = {
+    fields: dict[Move, dict[str, Any]] = {
         Move.DELIVER: {"quantity": 1},
         Move.RECEIPT: {"accepted": 1},
         Move.FAIL: {"reason": "no"},

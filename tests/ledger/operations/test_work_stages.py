@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ledger.operations.work_stages import ENDS, TABLE, Move, Party, Stage, drawing
@@ -31,7 +33,7 @@ voided       -             -            -           -           -            -  
 ruled        -             -            -           -           -            -         -          -           -
 split        -             -            -           -           -            -         -          -           -
 """
-FIELDS = {
+FIELDS: dict[str, dict[str, Any]] = {
     "deliver": {"quantity": 3},
     "receipt": {"accepted": 2},
     "fail": {"reason": "no"},

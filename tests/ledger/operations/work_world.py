@@ -172,7 +172,7 @@ def in_stage(stage: str) -> tuple[World, bytes]:
     job = world.job()
     if stage == "awarded":
         return world, job
-    steps = {
+    ways: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
         "started": [(PROVIDER, "progress", {})],
         "delivered": [(PROVIDER, "deliver", {"quantity": 4})],
         "rejected": [(PROVIDER, "deliver", {"quantity": 4}), (CUSTOMER, "receipt", {"accepted": 0})],
@@ -183,10 +183,10 @@ def in_stage(stage: str) -> tuple[World, bytes]:
         "voided": [(CUSTOMER, "void", {})],
         "ruled": [(CUSTOMER, "dispute", {"reason": "nothing comes"}), (ARBITER, "rule", {"provider_bp": 1})],
         "split": [(CUSTOMER, "dispute", {"reason": "nothing comes"})],
-    }[stage]
+    }
     if stage == "voided":
         world.now_ms = DELIVER_BY_MS + VOID_AFTER_MS
-    for role, name, fields in steps:
+    for role, name, fields in ways[stage]:
         assert world.do(role, name, job=job, **fields) == ""
     if stage == "split":
         world.now_ms += SILENCE_MS
