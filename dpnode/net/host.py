@@ -23,7 +23,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import trio
-from libp2p.abc import IListener, INetStream
+from libp2p.abc import IListener, IMuxedConn, INetStream, ISecureConn
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
 from libp2p.custom_types import TProtocol
@@ -37,6 +37,7 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerstore import PeerStore
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport as Noise
+from libp2p.stream_muxer.muxer_multistream import MuxerMultistream
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.stream_muxer.yamux.yamux import Yamux
 from libp2p.transport.tcp.tcp import TCP
@@ -96,6 +97,15 @@ class BoundedYamux(Yamux):
                 log.warning("a peer ignored flow control: %d bytes held; its connection ends", held)
                 raise trio.TooSlowError  # the one error upstream takes as "close this connection"
         return await super()._read_data_body(length)
+
+
+class OneMuxer(MuxerMultistream):
+    """Makes connections of the class it was given; upstream names its own Yamux whatever it is given."""
+
+    async def new_conn(self, conn: ISecureConn, peer_id: ID) -> IMuxedConn:
+        """Negotiate the muxer over a secured connection."""
+        muxer = await self.select_transport(conn)  # type: ignore[arg-type]
+        return self._annotate_connection(muxer(conn, peer_id), conn, TProtocol(YAMUX))
 
 
 class DoorListener(IListener):
@@ -194,6 +204,9 @@ async def _bind_one(address: Address) -> trio.SocketListener:
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(f"{address.host} port {address.port}") from None
         raise CannotListen(address.text, error.strerror or str(error)) from None
+    except BaseException:
+        sock.close()
+        raise
     return trio.SocketListener(sock)
 
 
@@ -253,6 +266,7 @@ def build_host(
         muxer_transports_by_protocol={TProtocol(YAMUX): muxer},
         negotiate_timeout=10,
     )
+    upgrader.muxer_multistream = OneMuxer({TProtocol(YAMUX): muxer}, negotiate_timeout=10)
     swarm = swarm_class(
         peer_id,
         peerstore,

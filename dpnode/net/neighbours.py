@@ -70,7 +70,7 @@ class Neighbourhood:
         try:
             radio = await trio.to_thread.run_sync(_Radio, self._settings, self._peer_id, tell, abandon_on_cancel=True)
         except (OSError, ZeroconfError) as error:
-            log.warning("no neighbours will be found by multicast: %s", error)
+            log.warning("no neighbours will be found by multicast: %s", str(error))  # not the frames behind it
             await trio.sleep_forever()
         try:
             async with trio.open_nursery() as nursery:
