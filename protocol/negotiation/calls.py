@@ -18,9 +18,9 @@ from ledger.canonical import digest
 from ledger.keys import MemberId, SigningKey
 from ledger.names import Kind, short
 from ledger.operations.work_terms import Proposal, read_proposal
+from protocol.capability.places import Place, distance_km
 from protocol.inputs import Now
 from protocol.negotiation.contents import Changes, read_call, total
-from protocol.negotiation.distance import distance_km
 from protocol.negotiation.effects import Changed, Item, Notify, Outbox, Side, Submit
 from protocol.negotiation.initiator import CALL_TABLE, OPEN, CallEvent, Calling, CallState, Received, Try
 from protocol.negotiation.inputs import AwardedJob
@@ -49,6 +49,10 @@ class Calls:
         calling = unpack(Calling, value)
         self.calls[calling.call] = calling
 
+    def in_order(self) -> None:
+        """Oldest first, as they were made."""
+        self.calls = dict(sorted(self.calls.items(), key=lambda each: (each[1].made_ms, each[0])))
+
     # -- choosing
 
     def ranked(self, calling: Calling, now: Now, world: World) -> list[Ranked]:
@@ -70,7 +74,7 @@ class Calls:
             candidates.append(
                 Candidate(
                     proposal=proposal,
-                    distance_km=distance_km(call.where, world.place_of(proposal.provider)),
+                    distance_km=_distance_km(call.where, world.place_of(proposal.provider)),
                     standing=world.standing(proposal.provider),
                     flaw=found,
                 )
@@ -275,6 +279,10 @@ class Calls:
     def _put(self, calling: Calling, out: Outbox) -> None:
         self.calls[calling.call] = calling
         out.keep(CALL_KIND, calling.call, pack(calling))
+
+
+def _distance_km(one: Place | None, other: Place | None) -> int | None:
+    return None if one is None or other is None else distance_km(one, other)
 
 
 def _received(calling: Calling, proposal: bytes) -> Received:

@@ -17,6 +17,7 @@ from ledger.form import ID, MOMENT_MS, PARAMETERS, PRICE_LINE, Bytes, Flag, Int,
 from ledger.keys import MemberId
 from ledger.operations.work_terms import ARBITERS_MAX, PRICE_LINES_MAX, PriceLine, read_price
 from ledger.statement import Statement
+from protocol.capability.places import PLACE, Place, place_from_value
 from protocol.negotiation.limits import (
     FILE_BYTES_MAX,
     FILES_MAX,
@@ -52,23 +53,14 @@ CALL_FORM = Map(
         "design": ID,
         "files": List(Map({"bytes": Int(0, FILE_BYTES_MAX), "hash": ID, "name": Text(NAME_BYTES_MAX)}), 1, FILES_MAX),
         "part": Text(PART_BYTES_MAX),
-        "where": Map({"lat": Int(-9000, 9000), "lon": Int(-18000, 18000)}),
+        "where": PLACE,
     },
 )
-"""Latitude and longitude are hundredths of a degree on a grid of 5 (about 5 km): `Place`."""
 
 COUNTER_FORM = Map(
     {"call": ID, "from": ID, "network": ID, "nonce": Bytes(NONCE_BYTES), "round": Int(1, ROUNDS_MAX), "to": ID},
     {"deliver_by": MOMENT_MS, "note": Text(TEXT_BYTES_MAX), "price": Int(0), "quantity": Int(1, QUANTITY_MAX)},
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """About where: hundredths of a degree, multiples of 5 (about 5 km), because the call is public to members."""
-
-    lat: int
-    lon: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +127,6 @@ def read_call(statement: Statement) -> Call:
     value = statement.content
     CALL_FORM.check(value)
     where = value.get("where")
-    if where is not None and (where["lat"] % 5 or where["lon"] % 5):
-        raise Malformed("where", "a place is told to a twentieth of a degree, no closer")
     return Call(
         id=statement.id,
         network=value["network"],
@@ -147,7 +137,7 @@ def read_call(statement: Statement) -> Call:
         deliver_by_ms=value["deliver_by"],
         reply_by_ms=value["reply_by"],
         automatic=value["automatic"],
-        where=None if where is None else Place(lat=where["lat"], lon=where["lon"]),
+        where=None if where is None else place_from_value(where, "where"),
         arbiters=tuple(map(MemberId, value.get("arbiters", ()))),
         design=value.get("design"),
         part=value.get("part"),

@@ -228,8 +228,6 @@ class Customer(Calls):
     def resend(self, member: MemberId | None, out: Outbox) -> None:
         """Call again those who have not answered; None: all of them."""
         for calling in self.calls.values():
-            if calling.state is not CallState.COLLECTING and not calling.wishes:
-                continue
             if calling.state not in (CallState.COLLECTING, CallState.CHOOSING):
                 continue
             wishes = {wish.member: wish for wish in calling.wishes}
@@ -253,7 +251,7 @@ class Customer(Calls):
             "design": request.design,
             "files": [{"bytes": each.size_bytes, "hash": each.hash, "name": each.name} for each in request.files],
             "part": request.part,
-            "where": None if where is None else {"lat": where.lat, "lon": where.lon},
+            "where": None if where is None else where.to_value(),
         }
         return {
             "automatic": automatic,

@@ -44,6 +44,10 @@ class Deals:
         deal = unpack(Deal, value)
         self.deals[deal.call] = deal
 
+    def in_order(self) -> None:
+        """Oldest first, as they were heard."""
+        self.deals = dict(sorted(self.deals.items(), key=lambda each: (each[1].heard_ms, each[0])))
+
     # -- what the ledger says
 
     def awarded(self, jobs: Iterable[AwardedJob], now: Now, world: World, out: Outbox) -> None:

@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from ledger.canonical import Value
 from ledger.keys import MemberId
 from ledger.operations.work_terms import ARBITERS_MAX, PriceLine
+from protocol.capability.places import distance_km
 from protocol.inputs import Now
 from protocol.negotiation import rules
 from protocol.negotiation.calendar import Calendar, Gap, open_ms
 from protocol.negotiation.contents import UNCHANGED, Call, Changes, total
 from protocol.negotiation.decision import Decision, Draft, Step, Verdict
-from protocol.negotiation.distance import distance_km
 from protocol.negotiation.limits import DAY_MS, MINUTE_MS
 from protocol.negotiation.policy import Policy
 from protocol.negotiation.world import Quote, World
@@ -111,14 +111,17 @@ class _Chain:
     def walk(self) -> Decision:
         """All rules in order until one refuses."""
         policy, quote, call = self.policy, self.quote, self.matter.call
-        if not self._take(rules.capability(policy.capability, call.function, self.matter.quantity, quote.unfit)):
+        step = rules.capability(policy.capability, call.function, self.matter.quantity, quote.unfit, quote.left_open)
+        if not self._take(step):
             return self._refused()
         until_ms, gap, owners_step, stranger = self._time()
         promise_ms = 0 if gap is None else gap.end_ms + policy.due.margin_minutes * MINUTE_MS
         if self.matter.set_deliver_by_ms is not None:
             promise_ms = self.matter.set_deliver_by_ms
         arbiters = self._arbiters()
-        price_step, price = rules.price(policy.price, quote.price, call.budget, self.matter.changes.price_total)
+        price_step, price = rules.price(
+            policy.price, quote.price, call.budget, self.matter.changes.price_total, quote.unpriced
+        )
         price = self._set_price(price)
         one = total(price)
         free = tuple(
@@ -130,7 +133,7 @@ class _Chain:
             owners_step,
             rules.materials(policy.materials, self.matter.parameters.get(policy.materials.parameter)),
             rules.calendar(gap, slots, policy.calendar.slots_max),
-            rules.transport(policy.transport, distance_km(self.world.place_of(self.me), call.where)),
+            rules.transport(policy.transport, self._distance_km()),
             price_step,
             rules.due(promise_ms, self.matter.deliver_by_ms),
             rules.credit(policy.credit, price, free),
@@ -222,6 +225,10 @@ class _Chain:
             if each not in (self.me, call.customer) and (not wanted or each in wanted) and self.world.is_member(each)
         )
         return tuple(fit)[:ARBITERS_MAX]
+
+    def _distance_km(self) -> int | None:
+        here, there = self.world.place_of(self.me), self.matter.call.where
+        return None if here is None or there is None else distance_km(here, there)
 
     def _set_price(self, price: tuple[PriceLine, ...]) -> tuple[PriceLine, ...]:
         wished, one = self.matter.set_price_total, total(price)

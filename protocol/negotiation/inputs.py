@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from ledger.canonical import Value
 from ledger.keys import MemberId
 from ledger.operations.work_terms import PriceLine
-from protocol.negotiation.contents import Changes, FileNamed, Place
+from protocol.capability.places import Place
+from protocol.negotiation.contents import Changes, FileNamed
 from protocol.negotiation.messages import Message
 
 

@@ -73,7 +73,7 @@ class Negotiation:
         signer: SigningKey,
         policy: Policy,
     ) -> Negotiation:
-        """The state that was kept, as (kind, id, value), in the order the records were first made; raises `Damaged`."""
+        """The state that was kept, as (kind, id, value) in any order; raises `Damaged`."""
         negotiation = cls(me=me, network=network, signer=signer, policy=policy)
         for kind, _, value in kept:
             if kind == CALL_KIND:
@@ -82,6 +82,8 @@ class Negotiation:
                 negotiation._provider.restore(value)
             else:
                 raise LocalError(f"the negotiation keeps no {kind}")
+        negotiation._customer.in_order()
+        negotiation._provider.in_order()
         return negotiation
 
     def handle(self, given: Input, now: Now, world: World) -> list[Effect]:

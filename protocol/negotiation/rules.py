@@ -98,7 +98,9 @@ def rate(keys: Rate, newcomer: bool, calls_last_hour: int, calls_open: int) -> S
     return fine("rate", detail + (", newcomer" if newcomer else ""))
 
 
-def capability(keys: Capability, function: bytes, quantity: int, unfit: tuple[str, ...] | None) -> Step:
+def capability(
+    keys: Capability, function: bytes, quantity: int, unfit: tuple[str, ...] | None, left_open: tuple[str, ...] = ()
+) -> Step:
     """The function is offered (`unfit` is None: it is not), open to calls, and the want is within its limits."""
     if unfit is None or (keys.open_functions and function not in keys.open_functions):
         return refuse("capability", Reason.NO_OFFER)
@@ -106,7 +108,7 @@ def capability(keys: Capability, function: bytes, quantity: int, unfit: tuple[st
         return refuse("capability", Reason.LIMITS, "; ".join(unfit))
     if keys.quantity_max and quantity > keys.quantity_max:
         return refuse("capability", Reason.LIMITS, f"{quantity} pieces where at most {keys.quantity_max} are taken")
-    return fine("capability")
+    return fine("capability", f"the call leaves open: {', '.join(left_open)}" if left_open else "")
 
 
 def owners(
@@ -161,11 +163,15 @@ def transport(keys: Transport, distance_km: int | None) -> Step:
 
 
 def price(
-    keys: Price, quoted: tuple[PriceLine, ...], budget: tuple[PriceLine, ...], wished_total: int | None
+    keys: Price,
+    quoted: tuple[PriceLine, ...],
+    budget: tuple[PriceLine, ...],
+    wished_total: int | None,
+    unpriced: str = "",
 ) -> tuple[Step, tuple[PriceLine, ...]]:
     """The offer's price by the owner's factor, floor, budget and a counter's wish; also the price to promise."""
     if not quoted:
-        return refuse("price", Reason.NO_PRICE), ()
+        return refuse("price", Reason.NO_PRICE, unpriced), ()
     if keys.credits and any(line.kind == "credit" and line.thing not in keys.credits for line in quoted):
         return refuse("price", Reason.CREDIT_UNKNOWN), ()
     scaled = tuple(

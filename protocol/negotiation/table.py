@@ -18,7 +18,7 @@ class Table(Generic[S, E]):
 
     __slots__ = ("_moves", "start")
 
-    def __init__(self, start: S | None, moves: Mapping[S, Mapping[E, S]]) -> None:
+    def __init__(self, start: S, moves: Mapping[S, Mapping[E, S]]) -> None:
         self.start = start
         self._moves = {state: dict(row) for state, row in moves.items()}
 
@@ -26,13 +26,9 @@ class Table(Generic[S, E]):
         """Where `event` leads from `state`; None: it cannot happen there."""
         return self._moves.get(state, {}).get(event)
 
-    def ends(self, state: S) -> bool:
-        """Whether nothing more is awaited in `state`."""
-        return not self._moves.get(state)
-
     def drawing(self) -> str:
         """The table as a mermaid state diagram."""
-        lines = ["stateDiagram-v2"]
+        lines = ["stateDiagram-v2", f"    [*] --> {self.start.value}"]
         for state, row in self._moves.items():
             targets: dict[S, list[str]] = {}
             for event, target in row.items():

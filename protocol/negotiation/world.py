@@ -13,7 +13,7 @@ from typing import Protocol
 from ledger.canonical import Value
 from ledger.keys import MemberId, PublicKey
 from ledger.operations.work_terms import PriceLine
-from protocol.negotiation.contents import Place
+from protocol.capability.places import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,10 @@ class Quote:
     """Sentences; empty: the want is within the offer's limits."""
     price: tuple[PriceLine, ...]
     """For the whole quantity; empty: the offer states none."""
+    unpriced: str = ""
+    """Why there is no price."""
+    left_open: tuple[str, ...] = ()
+    """Parameters that the offer limits and the want does not state."""
     price_lines: tuple[str, ...]
     """The sum, line by line, for `why`."""
     duration_ms: int

@@ -1,7 +1,7 @@
-"""A small world to negotiate in: members, money, places and offers in dictionaries, and a ledger that only knows awards.
+"""A small world to negotiate in: members, money, places, offers, and a ledger that only knows awards.
 
-It keeps the rules of the award that matter here (W-3 to W-7): the offer stands, the money is there, a proposal once, a call
-closed by its customer's award.
+It keeps the rules of the award that matter here (W-3 to W-7): the offer stands, the money is there, a proposal once, a
+call closed by its customer's award.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from ledger.canonical import digest
 from ledger.keys import MemberId, PublicKey, SigningKey
 from ledger.operations.work_terms import PriceLine, read_proposal
 from ledger.statement import read_statement
+from protocol.capability.places import Place
 from protocol.inputs import Now
-from protocol.negotiation.contents import Place, total
+from protocol.negotiation.contents import total
 from protocol.negotiation.effects import Changed, Effect, Keep, Notify, Refused, Send, Submit
 from protocol.negotiation.inputs import Ask, AwardedJob, Final, Heard, Input, JobRequest, Recorded
 from protocol.negotiation.messages import Message, from_value

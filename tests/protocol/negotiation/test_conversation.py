@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from ledger.keys import MemberId
 from ledger.operations.work_terms import read_proposal
-from protocol.negotiation.contents import Changes, FileNamed, Place, read_call
+from protocol.capability.places import Place
+from protocol.negotiation.contents import Changes, FileNamed, read_call
 from protocol.negotiation.effects import FetchFiles, Keep, Refused, Send
 from protocol.negotiation.initiator import CallState
 from protocol.negotiation.inputs import (
@@ -141,7 +143,7 @@ def test_the_second_job_on_one_printer_comes_after_the_first() -> None:
         a.hear(customer, one_call(customer, a, number=number) if number == 0 else _nth_call(customer, a, number))
     slots = a.core.slots()
     assert len(slots) == 3
-    assert all(one.end_ms <= two.start_ms for one, two in zip(slots, slots[1:], strict=False))
+    assert all(one.end_ms <= two.start_ms for one, two in pairwise(slots))
 
 
 def _nth_call(customer: Node, a: Node, number: int) -> CallForProposals:
@@ -163,7 +165,7 @@ def test_no_member_to_ask_is_refused_in_words() -> None:
         ({"deliver_by_ms": START_MS - 1}, Reason.TOO_LATE),
         ({"quantity": 0}, Reason.MALFORMED),
         ({"part": "a\x1b[31m"}, Reason.MALFORMED),
-        ({"where": Place(lat=1, lon=0)}, Reason.MALFORMED),
+        ({"where": Place(lat_cdeg=1, lon_cdeg=0)}, Reason.MALFORMED),
         ({"parameters": {"length": {"d": 0, "n": 1, "u": "mm"}}}, Reason.MALFORMED),
         ({"parameters": {"length": 1.5}}, Reason.MALFORMED),
     ],

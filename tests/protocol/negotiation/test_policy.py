@@ -1,4 +1,4 @@
-"""The owner's keys: what is wrong is named, what is absent is `ask-me`, and each rule judges its own matter (SPEC N-9, N-10)."""
+"""The owner's keys: what is wrong is named, what is absent is `ask-me`; each rule judges its own matter (N-9, N-10)."""
 
 from __future__ import annotations
 

@@ -108,5 +108,6 @@ def test_the_drawings_show_every_move_once() -> None:
     for table, moves in ((CALL_TABLE, CALL_MOVES), (DEAL, DEAL_MOVES)):
         lines = table.drawing().splitlines()
         assert lines[0] == "stateDiagram-v2"
-        drawn = sum(len(line.split(": ", 1)[1].split(", ")) for line in lines[1:])
+        assert lines[1] == f"    [*] --> {table.start.value}"
+        drawn = sum(len(line.split(": ", 1)[1].split(", ")) for line in lines[2:])
         assert drawn == sum(map(len, moves.values()))
