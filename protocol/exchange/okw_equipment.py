@@ -120,7 +120,8 @@ def _by_the_by(text: str) -> tuple[Measure | None, Measure | None, Measure | Non
         return None, None, None
     last = quantity_in(parts[-1])
     unit = last.unit if last is not None else "mm"
-    return _three([_length(part, unit) for part in parts])
+    sides = [_length(part, unit) for part in parts]
+    return _three(sides) if all(sides) else (None, None, None)
 
 
 def _three(lengths: list[Measure | None]) -> tuple[Measure | None, Measure | None, Measure | None]:

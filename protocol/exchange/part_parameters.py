@@ -28,6 +28,9 @@ _NOT_WORK = {"STD": "standard parts are bought, not made", "COT": "coating has n
 """Codes that name no work a call can ask for; the sentence says why."""
 
 
+_FORMS_OF_STOCK = frozenset({"sheet", "plate", "board", "panel", "filament", "rod", "bar", "tube", "block", "stock"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartCall:
     """What a part asks of whoever makes it."""
@@ -40,7 +43,7 @@ class PartCall:
     files: tuple[str, ...]
     """Exports, then sources: what the maker will want, as named in the manifest."""
     unknown: tuple[str, ...]
-    """Sentences: what the part does not say, or says in a way no parameter carries."""
+    """Sentences: what the part does not say, or says in a way no parameter carries; what concerns its process last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +78,10 @@ def call_parameters(part: Part) -> PartCall:
             setting = in_unit(setting, "mm") or setting
         if name not in parameters:
             parameters[name] = setting
+    processes = _work(part, unknown)
     return PartCall(
         part=part.name,
-        processes=_work(part, unknown),
+        processes=processes,
         parameters=parameters,
         files=tuple(dict.fromkeys((*part.exports, *part.sources))),
         unknown=tuple(unknown),
@@ -87,10 +91,10 @@ def call_parameters(part: Part) -> PartCall:
 def for_function(call: PartCall, names: Collection[str], choice: Choice | None = None) -> FittedCall:
     """The parameters of a call that a function with the parameters `names` takes.
 
-    A function of a material with `thickness` and no `height` works a sheet: the smallest extent is its thickness, the others length
-    and width; one with a `diameter` turns: two equal extents are the diameter. `choice` turns the design's word for
-    the material into the function's own; a word that says more is kept as `grade`, a word that is none of them is
-    left out.
+    A function of a material with `thickness` and no `height` works a sheet: the smallest extent is its thickness, the
+    others length and width; one with a `diameter` turns: two equal extents are the diameter. `choice` turns the
+    design's word for the material into the function's own; a word that says more is kept as `grade`, a word that is
+    none of them is left out.
     """
     parameters = dict(call.parameters)
     left_out: list[str] = []
@@ -153,7 +157,7 @@ def _choose_material(
     word = parameters.get("material")
     if not isinstance(word, str):
         return True
-    chosen = choice("material", word)
+    chosen = choice("material", word) or choice("material", _without_form(word))
     if chosen is None:
         del parameters["material"]
         left_out.append(f"the material {show(word)} is none that this function knows")
@@ -162,6 +166,11 @@ def _choose_material(
     if "grade" in names and "grade" not in parameters and _loose(word) != _loose(chosen):
         parameters["grade"] = word
     return True
+
+
+def _without_form(word: str) -> str:
+    """`Acrylic sheet` is acrylic: the stock's form is left off, since the function says itself what it works from."""
+    return " ".join(one for one in word.split() if one.casefold() not in _FORMS_OF_STOCK)
 
 
 def _shown(value: ParameterValue) -> str:

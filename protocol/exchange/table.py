@@ -123,7 +123,7 @@ class Table:
         if len(items) > most:
             self.findings.warn(self.where(key), f"holds {len(items)} entries; the first {most} are read")
         for index, item in enumerate(items[:most]):
-            place = f"{self.where(key)}[{index}]"
+            place = f"{self.where(key)}[{index}]" if isinstance(value, list) else self.where(key)
             if isinstance(item, dict):
                 yield Table.of(item, place, self.findings)
             elif item is not None:

@@ -34,7 +34,7 @@ class Parsed:
     tree: Tree
 
 
-_TOML_LINE = re.compile(r"\s*(?:\[\[?[^\]=:]+\]\]?\s*(?:#.*)?|[\w\"'.-]{1,80}\s*=.*)")
+_TOML_LINE = re.compile(r"\s*(?:\[\[?[^\]=:,]+\]\]?\s*(?:#.*)?|[\w\"'.-]{1,80}\s*=.*)")
 _YAML_LINE = re.compile(r"(?:---.*|%.*|\s*(?:- )?[\w\"' -]{1,80}:(?:\s.*)?|\s*- .*)")
 _LINE_OF = re.compile(r"\(at line (\d+), column \d+\)$")
 _MANY_KEY_PARTS = re.compile(

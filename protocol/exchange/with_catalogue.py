@@ -1,7 +1,7 @@
 """Joins what files say to the functions known here: which function makes a part, which a machine serves.
 
-The converters beside this file know no function; here their words and codes meet the catalogue. A part's own word for how
-it is made (`printing-process = "SLA"`) counts before its technology code, since one code covers several functions.
+The converters beside this file know no function; here their words and codes meet the catalogue. A part's own word for
+how it is made (`printing-process = "SLA"`) counts before its technology code, since one code covers several functions.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ class NoFunctionForPart:
 
 
 def function_for(call: PartCall, catalogue: Catalogue) -> FunctionOfPart | NoFunctionForPart:
-    """The function that makes a part: of those its process names, the one that takes its material and most of what it says.
+    """The function that makes a part: of those its process names, the one that takes its material and leaves least out.
 
     A material that none of them knows is no ground to pick one: then there is no function for the part.
     """
     candidates = _candidates(call, catalogue)
     if not candidates:
         said = " or ".join(_meaning(code) for code in call.processes)
-        why = f"nothing known here does {said}" if said else "how it is made is not stated"
+        why = f"nothing known here does {said}" if said else call.unknown[-1]  # what it says of its process, or lacks
         return NoFunctionForPart(part=call.part, reason=why)
     fitted = [FunctionOfPart(function=one, call=for_function(call, _names(one), one.choice)) for one in candidates]
     taking = [one for one in fitted if not one.call.material_refused]
