@@ -17,6 +17,7 @@ from typing import Protocol, assert_never
 import trio
 
 from dpnode.clock import now
+from dpnode.net.api import PeerId as NetPeerId
 from dpnode.shelf import pending_row, step_commit
 from dpnode.store.journal import Journal as VoteJournal
 from dpnode.store.rows import Commit as StoreCommit
@@ -54,16 +55,16 @@ INPUTS_AT_ONCE_MAX = 64
 class Network(Protocol):
     """What the driver needs of the network room."""
 
-    def send(self, peer_id: bytes, body: bytes) -> bool:
+    def send(self, peer_id: NetPeerId, body: bytes) -> bool:
         """Queue a frame; False where it cannot be sent."""
 
-    def keep(self, peer_id: bytes, addresses: Iterable[str]) -> None:
+    def keep(self, peer_id: NetPeerId, addresses: Iterable[str]) -> None:
         """Stay connected."""
 
-    def forget(self, peer_id: bytes) -> None:
+    def forget(self, peer_id: NetPeerId) -> None:
         """Stop redialling."""
 
-    def disconnect(self, peer_id: bytes) -> None:
+    def disconnect(self, peer_id: NetPeerId) -> None:
         """Close every connection."""
 
     def recheck(self) -> None:
@@ -200,13 +201,13 @@ class Driver:
                     nursery.start_soon(self._serve, effect)
             case Addresses():
                 if effect.addresses:
-                    self._network.keep(effect.peer, effect.addresses)
+                    self._network.keep(NetPeerId(effect.peer), effect.addresses)
                 else:
-                    self._network.forget(effect.peer)
+                    self._network.forget(NetPeerId(effect.peer))
             case Misbehaved():
                 log.warning("a peer (%s) %s", effect.peer.hex()[-16:], effect.sentence)
                 if effect.fatal:
-                    self._network.disconnect(effect.peer)
+                    self._network.disconnect(NetPeerId(effect.peer))
             case HeadMoved():
                 if effect.members_changed:
                     self._network.recheck()
@@ -222,7 +223,7 @@ class Driver:
         # One message often goes to several peers in a row; it is encoded once.
         if self._last_message is None or self._last_message[0] is not effect.message:
             self._last_message = (effect.message, write_message(effect.message))
-        self._network.send(effect.peer, self._last_message[1])
+        self._network.send(NetPeerId(effect.peer), self._last_message[1])
 
     async def _write_votes(self, effect: Journal) -> None:
         journal = self._journal
@@ -245,6 +246,6 @@ class Driver:
                 certificate=certificate or b"",
                 height=self.core.chain.head.height,
             )
-            self._network.send(effect.peer, write_message(message))
+            self._network.send(NetPeerId(effect.peer), write_message(message))
         finally:
             self._serving.discard(effect.peer)

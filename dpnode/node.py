@@ -79,6 +79,8 @@ class Node:
         """Set by the daemon: take up a network that was just founded or joined."""
         self.on_talk: Callable[[Effect], None] = lambda effect: None
         """Set by the daemon: notify a person, fetch files."""
+        self.reminders: list[str] = []
+        """Sentences found at the start, such as an offer file that is broken."""
         self._tokens = itertools.count(1)
         self._by_token: dict[int, _Wait] = {}
         self._by_entry: dict[bytes, _Wait] = {}

@@ -1,0 +1,1 @@
+"""Every question and the function that answers it; one file per family."""

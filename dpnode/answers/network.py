@@ -1,0 +1,263 @@
+"""Answers that make or widen a network: found, invite, join; and the member's side of joining.
+
+Joining is a conversation of a stranger with one machine: charter, entry, outcome. Only when the entry is final does
+the guest's home belong to the network.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any
+
+import trio
+
+from dpnode.answers.shown import party
+from dpnode.clock import now
+from dpnode.control.answers import Answer, Done
+from dpnode.control.questions.network import NetworkFound, NetworkInvite, NetworkJoin
+from dpnode.control.server import Responder
+from dpnode.errors import FailKind, Problem
+from dpnode.founding import check_root, make_network
+from dpnode.net import JOIN_PROTOCOL, Polite
+from dpnode.net.api import CannotConnect, NetError, PeerId, Refusal, RequestRefused
+from dpnode.node import Node
+from dpnode.shelf import Founded
+from dpnode.store import questions
+from ledger.entry import Entry
+from ledger.errors import RemoteError
+from ledger.keys import SigningKey
+from ledger.names import Kind, show_id
+from protocol.joining import (
+    Declined,
+    Invitation,
+    Outcome,
+    ask,
+    charter_reply,
+    join_request,
+    joining_entry,
+    outcome_reply,
+    read_charter_reply,
+    read_invitation,
+    read_outcome,
+    read_request,
+    write_invitation,
+)
+
+log = logging.getLogger("dpnode.network")
+REQUEST_MS = 10_000
+ASK_AGAIN_S = 0.1
+"""Between two questions for the outcome: a block is made within milliseconds of an idle witness."""
+
+
+async def found(node: Node, question: NetworkFound, responder: Responder) -> Answer:
+    """Found a network at a running node."""
+    if node.founded is not None:
+        raise Problem(FailKind.REFUSED, f"this home belongs to {node.founded.charter.name} already: one home, one network")
+    founded = make_network(
+        node.identity, name=question.network_name, purpose=question.purpose, root_seed=question.root_seed
+    )
+    if not question.dry_run:
+        await node.begin(founded, None)
+    return Done(value=entered(node, founded, 0, question.dry_run))
+
+
+async def invite(node: Node, question: NetworkInvite, responder: Responder) -> Answer:
+    """Record a one-use key and give the string that holds its secret."""
+    chain = node.core.chain
+    seed = secrets.token_bytes(32)
+    until_ms = max(now().wall_ms, chain.head.time_ms) + question.lasts_ms
+    operation = {"invite": SigningKey(seed).public, "t": "membership.invite/1", "until": until_ms}
+    if question.dry_run:
+        node.dry_run([operation])
+        return Done(value={"dry_run": True, "expires_ms": until_ms})
+    (standing,) = await node.submit([operation], wait_ms=question.wait_ms)
+    if standing.outcome:
+        raise Problem(FailKind.REFUSED, f"the invitation was refused: {standing.outcome}", {"reason": standing.outcome})
+    if node.net is None:
+        raise Problem(FailKind.FAILED, "the network room is not open")
+    head = chain.head
+    served = await node.store.blocks(head.height, 1) if head.height else []
+    invitation = Invitation(
+        network=chain.network,
+        peer=node.net.peer_id,
+        addresses=tuple(addresses_of(node))[:8],
+        seed=seed,
+        until_ms=until_ms,
+        height=head.height,
+        block=head.block,
+        certificate=(served[0].certificate or b"") if served else b"",
+    )
+    value = {
+        "invitation": write_invitation(invitation),
+        "expires_ms": until_ms,
+        "entry": show_id(Kind.ENTRY, standing.entry_id),
+        "binding": "final" if standing.is_final else "recorded",
+    }
+    if standing.is_final:
+        value["height"] = standing.height
+    return Done(value=value)
+
+
+def addresses_of(node: Node) -> list[str]:
+    """Where others can dial this machine: what it listens on, and what its owner announces."""
+    if node.net is None:
+        return []
+    return [*node.settings.network.announce, *node.net.addresses]
+
+
+async def join(node: Node, question: NetworkJoin, responder: Responder) -> Answer:
+    """Use an invitation: fetch the charter, have the joining entry recorded, catch up."""
+    if node.founded is not None:
+        raise Problem(FailKind.REFUSED, f"this home belongs to {node.founded.charter.name} already: one home, one network")
+    try:
+        invitation = read_invitation(question.invitation, now().wall_ms)
+    except RemoteError as problem:
+        raise Problem(FailKind.REFUSED, problem.reason) from problem
+    root = SigningKey(question.root_seed)
+    check_root(node.identity, root)
+    net = node.net
+    assert net is not None
+    if question.dry_run:
+        value: dict[str, Any] = {"dry_run": True, "network": {"id": show_id(Kind.NETWORK, invitation.network)}}
+        return Done(value=value)
+    peer = PeerId(invitation.peer)
+    with trio.move_on_after(question.wait_ms / 1000):
+        await responder.progress({"text": "dialling the member who invited you"})
+        try:
+            await net.connect(peer, invitation.addresses)
+        except CannotConnect as problem:
+            raise Problem(FailKind.FAILED, f"the inviting machine cannot be reached: {problem}") from problem
+        charter, signatures = read_charter_reply(
+            await _request(node, peer, ask("charter", invitation, net.peer_id)), invitation
+        )
+        founded = Founded(charter=charter, signatures=signatures)
+        entry = _own_entry(node, invitation, root)
+        await responder.progress({"text": f"asking {charter.name} to record that you join"})
+        outcome = await _until_final(node, peer, invitation, entry)
+        if outcome.outcome:
+            raise Problem(FailKind.REFUSED, f"the network refused: {outcome.outcome}", {"reason": outcome.outcome})
+        node.gate.introducers.add(peer)
+        await node.begin(founded, (invitation.height, invitation.block))
+        net.keep(peer, invitation.addresses)
+        net.recheck()
+        await _caught_up(node, outcome.height, responder)
+        await _check_history(node, invitation)
+        return Done(value=entered(node, founded, node.core.chain.head.height, False))
+    raise Problem(FailKind.TIMED_OUT, "joining took too long; what was recorded goes on in the background")
+
+
+def _own_entry(node: Node, invitation: Invitation, root: SigningKey) -> Entry:
+    identity = node.identity
+    return joining_entry(
+        invitation,
+        root=root,
+        next_root_hash=identity.next_root_hash,
+        member=identity.member,
+        name=identity.name,
+        working=identity.working.public,
+        sealing=identity.sealing,
+        network_key=SigningKey(identity.network_seed),
+        until_ms=invitation.until_ms,
+    )
+
+
+async def _request(node: Node, peer: PeerId, body: bytes) -> bytes:
+    assert node.net is not None
+    try:
+        return await node.net.request(peer, JOIN_PROTOCOL, body, deadline_ms=REQUEST_MS)
+    except RequestRefused as problem:
+        raise Problem(FailKind.REFUSED, f"the inviting machine declined: {problem.text}") from problem
+    except NetError as problem:
+        raise Problem(FailKind.FAILED, f"the inviting machine did not answer: {problem}") from problem
+    except RemoteError as problem:
+        raise Problem(FailKind.FAILED, f"the inviting machine answered wrongly: {problem.reason}") from problem
+
+
+async def _until_final(node: Node, peer: PeerId, invitation: Invitation, entry: Entry) -> Outcome:
+    assert node.net is not None
+    outcome = read_outcome(await _request(node, peer, join_request(invitation, node.net.peer_id, entry)))
+    while outcome.state != "final":
+        # The only wait without an event: the other machine's ledger moves, and a stranger is told nothing by itself.
+        await trio.sleep(ASK_AGAIN_S)
+        again = ask("outcome", invitation, node.net.peer_id, entry=entry.id)
+        outcome = read_outcome(await _request(node, peer, again))
+    return outcome
+
+
+async def _caught_up(node: Node, height: int, responder: Responder) -> None:
+    """Wait until this home's ledger holds the block in which we became a member."""
+    core = node.core
+    while core.chain.head.height < height:
+        moved = node.moved
+        done = core.chain.head.height
+        await responder.progress({"text": "fetching the ledger", "done": done, "of": height})
+        await moved.wait()
+
+
+async def _check_history(node: Node, invitation: Invitation) -> None:
+    """The block the invitation named must stand in the history we were given."""
+    if invitation.height == 0:
+        return
+    found_block = await node.store.ask(questions.block_at(invitation.height))
+    if found_block is None or found_block.id != invitation.block:
+        raise Problem(
+            FailKind.VERIFICATION,
+            f"the history fetched does not hold block {invitation.height} that the invitation names: it is not this "
+            "network's. Remove this home's ledger.db and ask for a new invitation",
+        )
+
+
+def entered(node: Node, founded: Founded, height: int, dry_run: bool) -> dict[str, Any]:
+    """What found and join answer."""
+    value: dict[str, Any] = {
+        "network": {"id": show_id(Kind.NETWORK, founded.charter.network), "name": founded.charter.name},
+        "member": {"id": show_id(Kind.MEMBER, node.identity.member), "name": node.identity.name},
+        "height": height,
+        "binding": "final",
+    }
+    if dry_run:
+        value["dry_run"] = True
+    elif height:
+        record = node.core.chain.state.get(b"member/" + node.identity.member) or {}
+        if "sponsor" in record:
+            value["sponsor"] = party(node.core.chain.state, record["sponsor"])
+    return value
+
+
+async def answer_guest(node: Node, peer: PeerId, body: bytes) -> bytes:
+    """The member's side: what a stranger with an invitation is told; raises `Polite`."""
+    if node.parts is None or node.founded is None or node.net is None:
+        raise Polite(Refusal.NOT_FOUND, "this machine belongs to no network yet")
+    chain = node.core.chain
+    try:
+        request = read_request(chain, body, peer, node.net.peer_id)
+    except Declined as declined:
+        raise Polite(Refusal.DECLINED, declined.reason) from declined
+    match request.kind:
+        case "charter":
+            return charter_reply(chain, node.founded.signatures)
+        case "join":
+            assert request.entry is not None
+            try:
+                (standing,) = await node.carry([request.entry], wait_ms=REQUEST_MS // 2)
+            except Problem as problem:
+                raise Polite(Refusal.DECLINED, problem.sentence) from problem
+            if standing.is_final:
+                return outcome_reply("final", standing.outcome, standing.height)
+            return outcome_reply("pending")
+        case _:
+            return await _outcome(node, request.entry_id)
+
+
+async def _outcome(node: Node, entry_id: bytes) -> bytes:
+    from ledger.block import read_triple
+
+    for found_entry in await node.store.entry_by_id(entry_id):
+        entry, outcome = read_triple(found_entry.content)
+        if entry.id == entry_id:
+            return outcome_reply("final", outcome, found_entry.height)
+    return outcome_reply("pending" if entry_id in node.core.ledger.pool else "unknown")
+
+
+ANSWERS: dict[type[Any], Any] = {NetworkFound: found, NetworkInvite: invite, NetworkJoin: join}

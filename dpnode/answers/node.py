@@ -1,0 +1,123 @@
+"""Answers about this node itself: status, peers, down."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from dpnode.answers.network import addresses_of
+from dpnode.answers.shown import party
+from dpnode.clock import now
+from dpnode.control.answers import Answer, Done
+from dpnode.control.questions.node import Down, Peers, Status
+from dpnode.control.server import Responder
+from dpnode.net import PeerId, show_peer_id
+from dpnode.node import Node
+from ledger.canonical import decode
+from ledger.names import Kind, show_id
+from ledger.operations.members import member_of_peer
+from ledger.operations.work_queries import open_jobs
+
+
+def program_version() -> str:
+    """The installed version, or that of a checkout."""
+    try:
+        return version("dpnode")
+    except PackageNotFoundError:
+        return "0 (checkout)"
+
+
+async def status(node: Node, question: Status, responder: Responder) -> Answer:
+    """How this node is."""
+    counts = await node.store.counts()
+    value: dict[str, Any] = {
+        "member": {"id": show_id(Kind.MEMBER, node.identity.member), "name": node.identity.name},
+        "home": str(node.home.root),
+        "pid": os.getpid(),
+        "uptime_ms": now().monotonic_ms - node.started.monotonic_ms,
+        "version": program_version(),
+        "addresses": addresses_of(node),
+        "peers": 0 if node.net is None else sum(1 for peer in node.net.peers() if peer.linked),
+        "reminders": reminders(node),
+    }
+    if node.net is not None:
+        value["peer"] = show_peer_id(node.net.peer_id)
+    if node.parts is not None and node.founded is not None:
+        core = node.core
+        chain = core.chain
+        value |= {
+            "network": {"id": show_id(Kind.NETWORK, chain.network), "name": chain.charter.name},
+            "height": chain.head.height,
+            "block_ms": chain.head.time_ms,
+            "root": chain.head.state_root,
+            "entries": chain.head.entries,
+            "pending": len(core.ledger.pool),
+            "jobs_open": len(open_jobs(chain.state, node.identity.member)),
+            "inbox": len(core.conversation.negotiation.inbox(now())),
+            "witness": node.parts.voting == "voting",
+            "database_bytes": counts.disk_bytes,
+        }
+        meta = await node.store.meta()
+        if "checked" in meta:
+            value["checked_height"] = decode(meta["checked"])
+    return Done(value=value)
+
+
+def reminders(node: Node) -> list[str]:
+    """What the owner should do some day soon, each as a sentence."""
+    lines = []
+    if not node.identity.words_confirmed:
+        lines.append("write down your 24 words: `dpnode id words` shows them and asks for two of them back")
+    if node.parts is None:
+        lines.append("no network yet: `dpnode network found NAME`, or `dpnode network join INVITATION`")
+        return lines
+    chain = node.core.chain
+    if chain.place_of(node.identity.member) is not None and node.parts.voting != "voting":
+        lines.append(f"this witness does not vote: {node.parts.voting}")
+    if len(chain.voting_keys) == 1:
+        lines.append("one witness: the ledger stands still while its machine is off")
+    return [*lines, *node.reminders]
+
+
+async def peers(node: Node, question: Peers, responder: Responder) -> Answer:
+    """Whom this node is connected to."""
+    rows = []
+    view = None if node.parts is None else node.core.chain.state
+    seen = node.net.peers() if node.net is not None else []
+    for peer in seen:
+        row: dict[str, Any] = {
+            "peer": show_peer_id(peer.peer_id),
+            "state": "connected" if peer.linked else "a stranger" if not peer.member else "connecting",
+            "address": peer.addresses[0] if peer.addresses else "",
+        }
+        member = None if view is None else member_of_peer(view, peer.peer_id)
+        if view is not None and member is not None:
+            row["member"] = party(view, member)
+            row["height"] = node.core.ledger.sync.height_of(peer.peer_id)
+        if peer.round_trip_ms is not None:
+            row["latency_ms"] = peer.round_trip_ms
+        rows.append(row)
+    connected = {peer.peer_id for peer in seen}
+    if node.parts is not None and view is not None:
+        for record in node.core.directory.records.all():
+            if record.peer not in connected:
+                rows.append(
+                    {
+                        "peer": show_peer_id(PeerId(record.peer)),
+                        "state": "away",
+                        "address": record.addresses[0] if record.addresses else "",
+                        "member": party(view, record.member),
+                    }
+                )
+    return Done(value={"peers": rows})
+
+
+async def down(node: Node, question: Down, responder: Responder) -> Answer:
+    """Stop; the answer goes out first."""
+    if not question.dry_run:
+        node.stop.set()
+    return Done(value={"dry_run": True} if question.dry_run else {})
+
+
+ANSWERS: dict[type[Any], Any] = {Status: status, Peers: peers, Down: down}

@@ -1,0 +1,37 @@
+"""All answers of a running node, gathered once."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any
+
+from dpnode.control.answers import Answer, Failed
+from dpnode.control.questions.base import Question
+from dpnode.control.server import Responder
+from dpnode.errors import FailKind
+from dpnode.node import Node
+
+FAMILIES = ("network", "node", "reading", "holdings", "capability", "verify", "export", "job", "inbox")
+
+
+def _gather() -> dict[type[Question], Any]:
+    answers: dict[type[Question], Any] = {}
+    for family in FAMILIES:
+        if importlib.util.find_spec(f"dpnode.answers.{family}") is None:
+            continue
+        answers |= importlib.import_module(f"dpnode.answers.{family}").ANSWERS
+    return answers
+
+
+ANSWERS = _gather()
+"""Question type -> coroutine function (node, question, responder) -> Answer."""
+
+
+async def answer(node: Node, question: Question, responder: Responder) -> Answer:
+    """The answer to any question."""
+    given = ANSWERS.get(type(question))
+    if given is None:
+        return Failed(kind=FailKind.FAILED, sentence=f"this node cannot answer {question.name} yet")
+    result: Answer = await given(node, question, responder)
+    return result

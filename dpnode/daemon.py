@@ -1,0 +1,289 @@
+"""The composition root: builds the parts of a node and runs them in one nursery. No rules here.
+
+Store first, then the ledger from it, then the network room, then the driver between them, and last the control
+socket, so that whoever asks gets a whole answer. Stopping is cancelling; the store finishes the commit under way.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import trio
+
+from config.settings import Settings
+from dpnode.answers.network import addresses_of, answer_guest
+from dpnode.answers.registry import answer
+from dpnode.assembly import assemble, load_chain
+from dpnode.control.answers import Answer
+from dpnode.control.questions.base import Question
+from dpnode.control.server import Responder, serve_control
+from dpnode.driver import Driver
+from dpnode.errors import FailKind, Problem
+from dpnode.identity.identity import Identity
+from dpnode.net import (
+    JOIN_PROTOCOL,
+    Frame,
+    Gossip,
+    Neighbour,
+    NetError,
+    NetEvent,
+    NetSettings,
+    PeerDown,
+    PeerUp,
+    Restarted,
+    parse_peer_id,
+    peer_id_of,
+    supervise,
+)
+from dpnode.net.api import CannotListen, PeerId, PortTaken
+from dpnode.net.room import Net
+from dpnode.node import Node
+from dpnode.paths import Home
+from dpnode.shelf import Founded, founding_commit, read_founded
+from dpnode.store.errors import JournalLost, StoreError
+from dpnode.store.journal import Journal, Record
+from dpnode.store.store import Store, open_store
+from dpnode.voting import open_votes
+from ledger.names import Kind, show_id
+from ledger.operations.members import member_of_peer
+from protocol.inputs import Offered, PeerConnected, PeerLost, Reachable, Received
+
+log = logging.getLogger("dpnode.daemon")
+EVENTS_WAITING_MAX = 256
+"""Events of the network room before peers are read more slowly."""
+
+
+def run_daemon(home: Home, settings: Settings, ready: Callable[[dict[str, Any]], None]) -> None:
+    """Run a node at `home` until SIGTERM, SIGINT or a `node.down` question.
+
+    `ready` is called once the control socket answers. Raises `Problem` where the node cannot start or its disk fails.
+    """
+    identity = Identity.load(home)
+    with ExitStack() as held:
+        trio.run(_Daemon(home, settings, identity, ready, held).run)
+
+
+class _Daemon:
+    def __init__(
+        self,
+        home: Home,
+        settings: Settings,
+        identity: Identity,
+        ready: Callable[[dict[str, Any]], None],
+        held: ExitStack,
+    ) -> None:
+        self._home = home
+        self._settings = settings
+        self._identity = identity
+        self._ready = ready
+        self._held = held
+        self._problem: Problem | None = None
+        self._node: Node
+        self._nursery: trio.Nursery
+        self._changing = trio.Lock()
+
+    async def run(self) -> None:
+        """The whole life of the node."""
+        try:
+            async with trio.open_nursery() as storing:
+                store = await storing.start(open_store, self._home.database)
+                try:
+                    await self._live(store)
+                finally:
+                    storing.cancel_scope.cancel()
+        except* StoreError as errors:
+            raise self._problem or _disk_problem(errors) from errors
+        except* Problem as errors:
+            raise _first(errors) from errors
+
+    async def _live(self, store: Store) -> None:
+        node = self._node = Node(self._home, self._settings, self._identity, store)
+        node.begin = self._begin
+        founded = read_founded(await store.meta())
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._watch_signals)
+            events, incoming = trio.open_memory_channel[NetEvent](EVENTS_WAITING_MAX)
+            if founded is not None:
+                await self._assemble(founded)
+            node.net = await self._open_network(events)
+            if founded is not None:
+                await self._drive()
+            nursery.start_soon(self._pump, incoming)
+            await nursery.start(serve_control, self._home, self._answer)
+            self._ready(self._report())
+            log.info("ready at %s", " ".join(addresses_of(node)) or "no address")
+            await node.stop.wait()
+            log.info("stopping")
+            nursery.cancel_scope.cancel()
+
+    def _report(self) -> dict[str, Any]:
+        value: dict[str, Any] = {"addresses": addresses_of(self._node)}
+        if self._node.founded is not None:
+            charter = self._node.founded.charter
+            value["network"] = {"id": show_id(Kind.NETWORK, charter.network), "name": charter.name}
+        return value
+
+    async def _watch_signals(self) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for _ in signals:
+                self._node.stop.set()
+
+    async def _answer(self, question: Question, responder: Responder) -> Answer:
+        return await answer(self._node, question, responder)
+
+    # -- the network room
+
+    async def _open_network(self, events: trio.MemorySendChannel[NetEvent]) -> Net:
+        seed = self._identity.network_seed
+        try:
+            net: Net = await self._nursery.start(
+                supervise, net_settings(self._settings), seed, self._node.gate, events, self._prepare
+            )
+        except (PortTaken, CannotListen) as error:
+            raise Problem(FailKind.FAILED, error.sentence) from error
+        except NetError as error:
+            raise Problem(FailKind.FAILED, f"the network room cannot be opened: {error}") from error
+        return net
+
+    def _prepare(self, net: Net) -> None:
+        """Before anything is dialled, also after a restart of the room."""
+        node = self._node
+        node.net = net
+        net.answer(JOIN_PROTOCOL, self._guest, strangers=True)
+        self._introduce(net)
+
+    async def _guest(self, peer: PeerId, body: bytes) -> bytes:
+        return await answer_guest(self._node, peer, body)
+
+    def _introduce(self, net: Net) -> None:
+        """Tell the room whom to keep connected, and neighbours which network this is."""
+        node = self._node
+        if node.parts is None or node.founded is None:
+            return
+        net.announce(node.founded.charter.network.hex()[:16])
+        for record in node.core.directory.records.all():
+            net.keep(PeerId(record.peer), record.addresses)
+        for address in self._settings.network.known_peers:
+            where, _, peer = address.rpartition("/p2p/")
+            net.keep(parse_peer_id(peer), [where])
+
+    async def _pump(self, incoming: trio.MemoryReceiveChannel[NetEvent]) -> None:
+        """Carry events of the network room to the driver."""
+        async for event in incoming:
+            driver = self._node.driver
+            if driver is None:
+                continue
+            match event:
+                case PeerUp():
+                    await driver.give(PeerConnected(peer=event.peer_id))
+                case PeerDown():
+                    await driver.give(PeerLost(peer=event.peer_id))
+                case Frame():
+                    await driver.give(Received(peer=event.peer_id, frame=event.body))
+                case Neighbour():
+                    self._neighbour(event)
+                case Restarted():
+                    log.warning("the network room stands again: %s", event.reason)
+                    await driver.give(Reachable(addresses=tuple(addresses_of(self._node))))
+                case Gossip():
+                    pass
+
+    def _neighbour(self, event: Neighbour) -> None:
+        node = self._node
+        if node.founded is None or node.net is None or event.network_tag != node.founded.charter.network.hex()[:16]:
+            return
+        if member_of_peer(node.core.chain.state, event.peer_id) is not None:
+            node.net.keep(event.peer_id, event.addresses)
+
+    # -- the network's ledger
+
+    async def _begin(self, founded: Founded, checkpoint: tuple[int, bytes] | None) -> None:
+        """Take up a network that was just founded or joined."""
+        async with self._changing:
+            node = self._node
+            if node.founded is not None:
+                raise Problem(FailKind.REFUSED, "this home belongs to a network already: one home, one network")
+            await node.store.commit(founding_commit(founded, checkpoint))
+            await self._assemble(founded)
+            await self._drive()
+            assert node.net is not None
+            self._introduce(node.net)
+            node.net.recheck()
+
+    async def _assemble(self, founded: Founded) -> None:
+        node = self._node
+        chain = await load_chain(node.store, founded.charter)
+        is_witness = chain.place_of(self._identity.member) is not None
+        self._journal, records = self._open_journal(is_witness, fresh=chain.head.height == 0)
+        node.parts = await assemble(
+            node.store,
+            chain,
+            identity=self._identity,
+            settings=self._settings,
+            home=self._home.root,
+            peer=peer_id_of(self._identity.network_seed),
+            records=records,
+        )
+        node.parts.core.introducers |= node.gate.introducers
+        node.founded = founded
+
+    def _open_journal(self, is_witness: bool, *, fresh: bool) -> tuple[Journal | None, list[Record] | None]:
+        if not is_witness:
+            return None, None
+        try:
+            return self._held.enter_context(open_votes(self._home.votes, create=fresh))
+        except JournalLost as lost:
+            log.error("%s", lost)
+            return None, None
+
+    async def _drive(self) -> None:
+        node = self._node
+        assert node.parts is not None and node.net is not None
+        node.driver = Driver(node.core, node.store, node.net, self._journal, node.tell, node.negotiated)
+        self._nursery.start_soon(self._run_driver, node.driver)
+        await node.driver.give(Reachable(addresses=tuple(addresses_of(node))))
+        await node.driver.give(Offered(offers=tuple(node.parts.offers.offers.values())))
+        for peer in node.net.peers():
+            if peer.linked:
+                await node.driver.give(PeerConnected(peer=peer.peer_id))
+
+    async def _run_driver(self, driver: Driver) -> None:
+        try:
+            await driver.run()
+        except* StoreError as errors:
+            self._problem = _disk_problem(errors)
+            raise
+
+
+def net_settings(settings: Settings) -> NetSettings:
+    """The network room's settings from the owner's."""
+    own = settings.network
+    return NetSettings(
+        listen=own.listen,
+        allow_loopback=own.allow_loopback,
+        mdns=own.mdns,
+        relays=own.relays,
+        relay_serve=own.relay_serve,
+        connections_max=own.connections_max,
+        ping_interval_ms=own.ping_interval_ms,
+        ping_deadline_ms=own.ping_deadline_ms,
+        redial_ms_min=own.redial_ms_min,
+        redial_ms_max=own.redial_ms_max,
+        gossip=False,
+    )
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
+
+
+def _disk_problem(group: BaseExceptionGroup[Any]) -> Problem:
+    return Problem(FailKind.FAILED, str(_first(group)))
