@@ -1,7 +1,8 @@
 """What the own offers say to a want: the door from the negotiation to the capability room.
 
 Matching, prices and durations are computed there; here they become quotes, one for each offer of the wanted function.
-It fails closed: a definition that is not known, or a duration that cannot be added up, stands against the offer (SPEC N-11).
+It fails closed: a definition that is not known, or a duration that cannot be added up, stands against the offer (SPEC
+N-11).
 """
 
 from __future__ import annotations
