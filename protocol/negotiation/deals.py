@@ -2,7 +2,7 @@
 
 A slot is given up only when its proposal cannot become a job any more: another award of its call is final, or a
 final block is later than its `until`, or, where no blocks come at all, a day past it by the own clock. An award that
-is final all the same is a job: the ledger is the truth, also about what a lost disk forgot (SPEC N-16 to N-19).
+is final all the same is a job: the ledger is the truth, also about what a lost disk forgot (SPEC N-16, N-17, N-19).
 
 Not here: what is said to the customer (`provider`).
 """

@@ -1,4 +1,4 @@
-"""Every bound of a conversation, each with its unit and reason.
+"""Every bound of a conversation, each with its unit and reason (SPEC N-21).
 
 What the owner may choose stands in `policy_keys`; these are the bounds that no policy loosens.
 """
@@ -31,7 +31,7 @@ CLOCK_SKEW_MS = 120_000
 REPLY_AHEAD_MS_MAX = 90 * 86_400_000
 """A call that awaits replies for longer is refused: it would have to be remembered for longer, too."""
 LAPSE_GRACE_MS = 86_400_000
-"""With no blocks at all an offer has lapsed a day past its time by our own clock (SPEC N-18)."""
+"""With no blocks at all an offer has lapsed a day past its time by our own clock (SPEC N-16)."""
 AWARD_MARGIN_MS = 60_000
 """The policy awards this long before the first offer it holds lapses, so that the entry can become final."""
 HOUR_MS = 3_600_000

@@ -5,7 +5,7 @@ ledger's. A deal is one call at one provider. It reserves one slot for each prop
 is given two of them in one award would make both of them jobs.
 
 Invariants: STANDING, BARGAINING and BOOKED are the only states with slots; every state that waits has a deadline;
-what was answered is kept, so the same call is answered the same way. Source: SPEC N-11 to N-19.
+what was answered is kept, so the same call is answered the same way. Source: SPEC N-12 to N-17, N-20.
 """
 
 from __future__ import annotations

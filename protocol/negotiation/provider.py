@@ -78,7 +78,7 @@ class Provider(Deals):
                 self._refuse_call(deal, decision, out)
 
     def hear_counter(self, sender: MemberId, statement: Statement, now: Now, world: World, out: Outbox) -> None:
-        """A customer's wish to be proposed to differently: judged like a call, with its changes."""
+        """A customer's wish to be proposed to differently: judged like a call, with its changes (SPEC N-22)."""
         intent = check_intent(statement, sender, self._me, self._network, world)
         if isinstance(intent, Fault):
             out.add(Send(to=sender, message=NotUnderstood(about=statement.id, reason=intent.reason, text=intent.text)))

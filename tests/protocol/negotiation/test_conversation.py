@@ -108,6 +108,7 @@ def test_the_winner_fetches_the_files_the_call_named() -> None:
 
 
 def test_a_proposal_is_kept_before_it_is_sent() -> None:
+    """SPEC N-5."""
     ledger = town()
     customer, a = Node("customer", ledger), shop("a", ledger)
     effects = a.hear(customer, one_call(customer, a))
@@ -117,6 +118,7 @@ def test_a_proposal_is_kept_before_it_is_sent() -> None:
 
 
 def test_the_same_call_gets_the_same_answer_and_no_second_slot() -> None:
+    """SPEC N-15."""
     ledger = town()
     customer, a = Node("customer", ledger), shop("a", ledger)
     call = one_call(customer, a)
@@ -242,6 +244,7 @@ def test_an_unreachable_member_does_not_hold_up_a_proposal_that_is_there() -> No
 
 
 def test_a_refused_award_makes_the_next_best_be_tried() -> None:
+    """SPEC N-7."""
     ledger = town()
     customer, a, b = Node("customer", ledger), shop("a", ledger), shop("b", ledger, price=price(900))
     call = one_call(customer, a, b)
@@ -291,6 +294,7 @@ def test_a_job_that_is_on_the_ledger_after_all_is_found_whatever_was_believed() 
 
 
 def test_a_slot_is_kept_until_a_block_later_than_the_offer_stands() -> None:
+    """SPEC N-16."""
     ledger = town()
     customer, a = Node("customer", ledger), shop("a", ledger)
     a.hear(customer, one_call(customer, a))
@@ -329,6 +333,7 @@ def test_an_award_in_the_block_that_passes_the_offers_time_books_the_slot_it_had
 
 
 def test_a_late_award_of_a_freed_slot_is_booked_elsewhere_and_said() -> None:
+    """SPEC N-17."""
     ledger = town()
     customer, a = Node("customer", ledger), shop("a", ledger)
     (submit,) = submits(customer.hear(a, messages(a.hear(customer, one_call(customer, a)))[0]))
@@ -392,6 +397,7 @@ def test_a_job_that_ended_unseen_is_found_ended_at_the_next_start() -> None:
 
 
 def test_with_ask_me_every_call_waits_for_a_person_who_signs_it() -> None:
+    """SPEC N-14."""
     ledger = town()
     customer, a = Node("customer", ledger), shop("a", ledger, policy=ASK_ME)
     call = one_call(customer, a, reply_by_ms=START_MS + HOUR_MS)
@@ -544,6 +550,7 @@ def test_a_price_in_kind_waits_for_persons_on_both_sides() -> None:
 
 
 def test_a_call_due_too_soon_is_countered_with_the_first_possible_date() -> None:
+    """SPEC N-12, N-22."""
     ledger = town()
     customer, a = Node("customer", ledger), shop("a", ledger)
     call = one_call(customer, a, deliver_by_ms=START_MS + HOUR_MS, automatic=False, reply_by_ms=START_MS + 60_000)
@@ -566,6 +573,7 @@ def test_without_counters_a_call_due_too_soon_is_refused() -> None:
 
 
 def test_after_a_counter_the_customer_may_ask_with_just_that_date() -> None:
+    """SPEC N-22."""
     ledger = town()
     customer, a = Node("customer", ledger), shop("a", ledger)
     call = one_call(customer, a, "b", deliver_by_ms=START_MS + HOUR_MS, automatic=False)
@@ -710,6 +718,7 @@ def test_a_counter_for_a_call_that_was_refused_and_is_over_is_too_late() -> None
 
 
 def test_withdrawing_tells_those_who_proposed_but_frees_nothing_of_theirs() -> None:
+    """SPEC N-3."""
     ledger = town()
     customer, a = Node("customer", ledger), shop("a", ledger)
     call = one_call(customer, a, "b")
@@ -758,6 +767,7 @@ def test_orders_about_unknown_things_are_refused() -> None:
 
 
 def test_the_policy_does_not_wait_until_the_offers_it_holds_have_lapsed() -> None:
+    """SPEC N-6."""
     ledger = town()
     customer, a = Node("customer", ledger), shop("a", ledger)
     call = one_call(customer, a, "b", reply_by_ms=START_MS + 2 * HOUR_MS)
@@ -853,7 +863,8 @@ def test_a_member_asked_is_never_the_caller_and_each_only_once() -> None:
     assert [each.to for each in effects if isinstance(each, Send)] == [MemberId(member("a")), MemberId(member("b"))]
 
 
-def test_an_offer_of_two_machines_is_proposed_for_the_one_that_fits() -> None:
+def test_of_two_machines_the_one_that_is_ready_first_is_proposed() -> None:
+    """SPEC N-11."""
     ledger = town()
     customer = Node("customer", ledger)
     small = quote(offer="small", machine="small", unfit=("too long",))

@@ -1,9 +1,8 @@
-"""The small parts: calendar, ranking, records, quotes (SPEC N-8, N-11, N-13)."""
+"""The small parts: calendar, ranking, records (SPEC N-8, N-13)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -15,12 +14,8 @@ from ledger.errors import LocalError
 from ledger.keys import MemberId
 from ledger.names import Kind, show_id
 from ledger.operations.work_terms import read_proposal
-from ledger.quantities import measure
 from ledger.statement import sign_statement
-from protocol.capability.functions import Definition, Parameter, ValueKind
-from protocol.capability.offers import Limit, Offer, Price, Rate
 from protocol.capability.places import Place
-from protocol.negotiation.bench import quotes
 from protocol.negotiation.calendar import WEEK_MS, Calendar, Slot, open_ms
 from protocol.negotiation.calls import Calls
 from protocol.negotiation.contents import UNCHANGED, Changes, read_call
@@ -132,6 +127,7 @@ def test_time_taken_in_a_window_is_counted_by_kind() -> None:
 
 
 def test_co_owners_are_served_when_strangers_have_had_their_part() -> None:
+    """SPEC N-18."""
     ledger = town()
     ledger.owners[PRINTER] = ((member("a"), 500), (member("customer"), 500))
     ledger.names = (*ledger.names, "stranger")
@@ -391,43 +387,3 @@ def test_only_records_can_be_kept() -> None:
             [("poem", fresh(), b"")], me=member("a"), network=NETWORK, signer=key_of("a"), policy=ASK_ME
         )
     assert Calls(member("a"), NETWORK, key_of("a"), ASK_ME).next_wake() is None
-
-
-def test_quotes_say_what_stands_against_each_offer() -> None:
-    length_mm = Parameter(name="length", kind=ValueKind.MEASURE, unit="mm")
-    definition = Definition(name="cut", inputs=(), outputs=(), parameters=(length_mm,))
-    offer = Offer(
-        name="saw",
-        function=definition.hash,
-        limits={"length": Limit(most=measure(1000, "mm"))},
-        time=Rate(set_up=Fraction(HOUR_MS)),
-        price=Price(credit=CREDIT, rate=Rate(set_up=Fraction(100), per_piece=Fraction(50))),
-        asset=PRINTER,
-    )
-
-    def known(function: bytes) -> Definition | None:
-        return definition if function == definition.hash else None
-
-    length = {"length": measure(20, "mm").to_value()}
-    (found,) = quotes([offer], known, definition.hash, length, 3)
-    assert found.unfit == ()
-    assert found.price == price(100 + 3 * 50)
-    assert found.duration_ms == HOUR_MS
-    assert found.machine == PRINTER.hex()
-    assert quotes([offer], known, fresh(), length, 3) == ()
-    (found,) = quotes([offer], lambda _: None, definition.hash, length, 3)
-    assert "not known here" in found.unfit[0]
-    (found,) = quotes([offer], known, definition.hash, {"length": 3}, 3)
-    assert found.unfit
-    (found,) = quotes([offer], known, definition.hash, {"length": measure(2000, "mm").to_value()}, 3)
-    assert "is wanted" in found.unfit[0]
-    (found,) = quotes([replace(offer, price=None, asset=None)], known, definition.hash, length, 3)
-    assert (found.price, found.unpriced, found.machine) == ((), "the offer names no price", offer.name)
-    (found,) = quotes([offer], known, definition.hash, {}, 3)
-    assert (found.left_open, found.price != ()) == (("length",), True)
-    slow = replace(offer, limits={}, time=Rate(per={"length": measure(1, "mm")}))
-    (found,) = quotes([slow], known, definition.hash, {}, 3)
-    assert found.unfit[0].startswith("the time it takes")
-    dear = Price(credit=CREDIT, rate=Rate(per={"length": measure(1, "mm")}))
-    (found,) = quotes([replace(offer, price=dear)], known, definition.hash, {}, 3)
-    assert "depends on length" in found.unpriced
