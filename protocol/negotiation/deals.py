@@ -150,8 +150,8 @@ class Deals:
         kept = tuple(slot for slot in deal.slots if slot.proposal in jobs or world.job(slot.proposal) is not None)
         text = "awarded"
         if not any(slot.proposal == job for slot in kept):
-            new = self._slot_again(seen, deal.call, kept, now, world)
-            text = "awarded, though the slot was given up" if new else "awarded, but there is no free time for it"
+            new = self._slot_again(seen, deal, kept, now, world)
+            text = "awarded, though the slot was given up" if new else "awarded, but its time must be planned by hand"
             kept = (*kept, *new)
         deal = self._move(
             replace(deal, jobs=jobs, slots=kept, ask_until_ms=None, changes=Changes()), DealEvent.WON, text, out
@@ -161,14 +161,14 @@ class Deals:
         out.add(Notify(item=Item(id=deal.call, side=Side.PROVIDER, title=text, lines=(), until_ms=None)))
 
     def _slot_again(
-        self, seen: JobSeen, call: bytes, kept: tuple[Slot, ...], now: Now, world: World
+        self, seen: JobSeen, deal: Deal, kept: tuple[Slot, ...], now: Now, world: World
     ) -> tuple[Slot, ...]:
-        """The first free time for a job whose slot is not known any more."""
-        pause_ms = self._policy.calendar.pause_minutes * MINUTE_MS
-        others = [slot for slot in self.slots() if slot.proposal not in {each.proposal for each in kept}]
-        others = [slot for slot in others if not self._is_of(slot, call)]
-        calendar = Calendar([*others, *kept], pause_ms=pause_ms)
-        for quote in world.quotes(seen.function, seen.parameters, seen.quantity):
+        """The first free time for a job whose slot is not known any more; none where its duration cannot be said."""
+        others = [slot for slot in self.slots() if slot not in deal.slots]
+        calendar = Calendar([*others, *kept], pause_ms=self._policy.calendar.pause_minutes * MINUTE_MS)
+        known = deal.signed_call and read_call(deal.signed_call.statement)
+        parameters = known.parameters if known else seen.parameters
+        for quote in world.quotes(seen.function, parameters, seen.quantity):
             gap = calendar.gap(
                 quote.machine,
                 quote.hours,
@@ -176,15 +176,10 @@ class Deals:
                 from_ms=now.wall_ms,
                 horizon_ms=now.wall_ms + self._policy.calendar.horizon_days * DAY_MS,
             )
-            if gap is not None:
+            if gap is not None and not quote.unfit:
                 start, end = gap.start_ms, gap.end_ms
                 return (Slot(machine=quote.machine, start_ms=start, end_ms=end, proposal=seen.id, stranger=True),)
         return ()
-
-    def _is_of(self, slot: Slot, call: bytes) -> bool:
-        """Whether a slot is of this call and so is given up by its award."""
-        deal = self.deals.get(call)
-        return deal is not None and slot in deal.slots
 
     def _lapse(self, deal: Deal, now: Now, world: World, out: Outbox) -> Deal:
         """Give up the slots of proposals whose time is over."""

@@ -119,7 +119,7 @@ def owners(
     taken_ms: int,
     work_ms: int,
 ) -> tuple[Step, bool]:
-    """Co-owners first, at their share; also says whether the slot counts as a stranger's.
+    """Co-owners first, at their share (SPEC N-18); also says whether the slot counts as a stranger's.
 
     `open_ms` and `taken_ms`: the window's open time, and what strangers hold of it already.
     """

@@ -358,9 +358,11 @@ def test_a_provider_that_lost_its_disk_finds_its_jobs_on_the_ledger() -> None:
     assert deal_of(blank).state is DealState.BOOKED
     assert len(blank.core.slots()) == 1
     assert blank.give(Connected(member=customer.id)) == []
-    nothing_free = Node("a", ledger)
-    nothing_free.give(Started())
-    assert deal_of(nothing_free).text == "awarded, but there is no free time for it"
+    for own in ((), (quote(unfit=("its length is not stated",)),), (quote(hours=((0, 0),)),)):
+        unplanned = Node("a", ledger, own=own)
+        unplanned.give(Started())
+        assert deal_of(unplanned).text == "awarded, but its time must be planned by hand"
+        assert unplanned.core.slots() == []
 
 
 def test_a_provider_that_missed_the_block_frees_its_slot_on_reconnecting() -> None:
