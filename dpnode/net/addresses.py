@@ -66,6 +66,8 @@ def parse_address(text: str) -> Address:
         if family == "ip4":
             host = str(ipaddress.IPv4Address(host))
         elif family == "ip6":
+            if "%" in host:
+                raise BadAddress("an address with a zone means nothing on another machine")
             host = str(ipaddress.IPv6Address(host))
         elif family not in _DNS:
             raise BadAddress(f"{family!r} is not dialled here")

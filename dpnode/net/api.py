@@ -7,7 +7,7 @@ Source: SPEC of the wire in `protocol/SPEC.md`; limits have their reason beside 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import NewType, Protocol
@@ -241,8 +241,9 @@ NetEvent = PeerUp | PeerDown | Frame | Neighbour | Gossip | Restarted
 Answer = Callable[[PeerId, bytes], Awaitable[bytes]]
 """Answers one request; raises `Polite` to decline."""
 
-FileSource = Callable[[PeerId, bytes], Awaitable[tuple[int, AsyncIterator[bytes]]]]
-"""Opens what a request names: its size in bytes and its chunks; raises `Polite` to decline."""
+FileSource = Callable[[PeerId, bytes], Awaitable[tuple[int, AsyncGenerator[bytes, None]]]]
+"""Opens what a request names: its size in bytes and its chunks, which are closed whatever happens; raises `Polite` to
+decline."""
 
 Dice = Callable[[], float]
 """Uniform in [0, 1)."""

@@ -104,7 +104,7 @@ class OneMuxer(MuxerMultistream):
 
     async def new_conn(self, conn: ISecureConn, peer_id: ID) -> IMuxedConn:
         """Negotiate the muxer over a secured connection."""
-        muxer = await self.select_transport(conn)  # type: ignore[arg-type]
+        muxer = await self.select_transport(conn)
         return self._annotate_connection(muxer(conn, peer_id), conn, TProtocol(YAMUX))
 
 

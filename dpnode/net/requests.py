@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 
 import trio
 from libp2p.abc import INetStream
@@ -131,8 +132,9 @@ class Requests:
                 with trio.fail_after(self._settings.request_deadline_ms / 1000):
                     size, chunks = await source(peer_id, body)
                 stall_ms = self._settings.stall_deadline_ms
-                await write(stream, WELCOME + size.to_bytes(_SIZE_BYTES, "big"), stall_ms)
-                await _pour(stream, size, chunks, stall_ms)
+                async with aclosing(chunks):
+                    await write(stream, WELCOME + size.to_bytes(_SIZE_BYTES, "big"), stall_ms)
+                    await _pour(stream, size, chunks, stall_ms)
 
             await self._serve(stream, FILE_PROTOCOL, self._settings.files_per_peer_max, False, reply)
 
@@ -181,7 +183,7 @@ def _question(body: bytes) -> bytes:
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
 
 
-async def _pour(stream: INetStream, size: int, chunks: AsyncIterator[bytes], stall_ms: int) -> None:
+async def _pour(stream: INetStream, size: int, chunks: AsyncGenerator[bytes, None], stall_ms: int) -> None:
     sent = 0
     async for chunk in chunks:
         sent += len(chunk)

@@ -83,6 +83,8 @@ def test_mend_1_upstream_falls_over_when_a_handler_raises() -> None:
     with pytest.raises(BaseException) as caught:
         trio.run(scenario)
     assert "own fault" in "".join(map(str, _leaves(caught.value)))
+    del caught
+    _forget_what_others_left_open()
 
 
 async def test_mend_1_a_handler_that_raises_ends_its_stream_and_nothing_else() -> None:
@@ -456,8 +458,7 @@ async def test_a_machine_without_multicast_opens_its_network_all_the_same(caplog
     async with node("a", mdns=True, mdns_interfaces=("192.0.2.1",)) as a, node("b") as b:
         await b.net.connect(a.net.peer_id, a.net.addresses)
         await until(lambda: "no neighbours" in caplog.text)
-    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
-        gc.collect()  # zeroconf leaves the sockets of a failed start to the collector
+    _forget_what_others_left_open()
 
 
 # -- 13
@@ -564,3 +565,9 @@ def _leaves(error: BaseException) -> list[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         return [leaf for one in error.exceptions for leaf in _leaves(one)]
     return [error, *(_leaves(error.__cause__) if error.__cause__ else [])]
+
+
+def _forget_what_others_left_open() -> None:
+    """Upstream after a crash, and zeroconf after a failed start, leave sockets to the collector."""
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        gc.collect()
