@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from ledger.canonical import Value, decode, digest, encode
@@ -64,8 +65,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     """Sorted; of a choice or flag."""
     least: Fraction | None = None
-    most: Fraction | None = None
-    """Both inclusive, in `unit`."""
+    most: Fraction | None = None  # both inclusive, in `unit`
     required: bool = False
     scope: Scope = Scope.PIECE
 
@@ -161,7 +161,7 @@ def definition_from_value(value: Value) -> Definition:
         turn=tuple(tuple(group) for group in value["turn"]),
     )
     problem = inconsistency(definition)
-    if problem is not None:
+    if problem:
         raise Malformed(*problem)
     if definition.to_value() != value:
         raise Malformed("", "the same meaning is written in another way than the one that is hashed")
@@ -298,8 +298,8 @@ def _check_value(parameter: Parameter, value: ParameterValue) -> tuple[Fault, st
     if not isinstance(value, str):
         return Fault.NOT_A_TEXT, "a text is expected, not a measure"
     if parameter.kind is ValueKind.TEXT:
-        long = len(value.encode("utf-8", "surrogatepass")) > TEXT_BYTES_MAX
-        return (Fault.TOO_LONG, f"at most {TEXT_BYTES_MAX} bytes are allowed") if long else None
+        fits = len(value.encode("utf-8", "surrogatepass")) <= TEXT_BYTES_MAX
+        return None if fits else (Fault.TOO_LONG, f"at most {TEXT_BYTES_MAX} bytes are allowed")
     if value not in parameter.choices:
         return Fault.CHOICE, f"one of {', '.join(parameter.choices)} is expected"
     return None
@@ -394,6 +394,7 @@ def bare_function(definition: Definition) -> Function:
     return Function(definition=definition, prose=Prose(title=definition.name.replace("-", " ")))
 
 
+@lru_cache(maxsize=4096)
 def plain(word: str) -> str:
     """`word` for comparing: no case, blanks, hyphens or underscores."""
     return "".join(letter for letter in word.casefold() if letter not in " -_\t")

@@ -35,10 +35,9 @@ def why_nobody(function: Function, want: Want, rows: Sequence[Row]) -> str:
     failures: list[tuple[Row, tuple[Reason, ...]]] = []
     for row in rows[:EXPLAINED_MAX]:
         verdict = fit(function.definition, row.offer, want, measured, row.bounds)
-        if isinstance(verdict, Mismatch):
-            failures.append((row, verdict.reasons))
-    if not failures:
-        return f"somebody here can do {title} as wanted"
+        if not isinstance(verdict, Mismatch):
+            return f"somebody here can do {title} as wanted"
+        failures.append((row, verdict.reasons))
     blocking = _blocking(failures)
     head = f"nobody here can do {title}{_said(function, want, blocking)}"
     others = [text for parameter in blocking for text in _instead(function, parameter, failures, blocking)]
@@ -59,14 +58,14 @@ def _said(function: Function, want: Want, blocking: Iterable[str]) -> str:
     parts: list[str] = []
     for parameter in blocking:
         if parameter == "pieces":
-            parts.append(f" for {want.quantity} pieces")
+            parts.append(" for 1 piece" if want.quantity == 1 else f" for {want.quantity} pieces")
         elif " x " in parameter:
             sizes = [want.parameters.get(name) for name in parameter.split(" x ")]
             parts.append(" at " + " x ".join(show_measure(one) for one in sizes if isinstance(one, Measure)))
         else:
             value = want.parameters.get(parameter, "")
             text = show_measure(value) if isinstance(value, Measure) else _word(function, parameter, value)
-            parts.append(f" in {text}" if parameter == _IN else f" with {parameter} {text}")
+            parts.append(f" in {text}" if parameter == _IN else f" with {parameter} {text}".rstrip())
     return "".join(parts)
 
 

@@ -99,7 +99,7 @@ _EVERYDAY = {
 }  # fmt: skip
 _COMPONENT = re.compile(r"(?P<atom>\[[a-z_]+\]|[A-Za-z%]+)?(?P<power>[+-]?\d+)?(?P<note>\{[!-z|~]*\})?")
 _PARTS = re.compile(r"(^|[./])([^./]*)")
-_AMOUNT = re.compile(r"\s*(?P<number>[+-]?\d{1,18}(?:\.\d{1,12}|/\d{1,16})?)\s*(?P<unit>\S*)\s*")
+_AMOUNT = re.compile(r"\s*(?P<number>[+-]?\d{1,18}(?:\.\d{1,12}|/\d{1,16})?)\s*(?P<unit>(?:[^\s\d.,]\S*)?)\s*")
 
 
 class UnknownUnit(ValueError):
