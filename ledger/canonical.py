@@ -3,7 +3,7 @@
 A hash or signature is taken over bytes, so two encodings of one value would be two ids. The encoder sorts map keys
 and uses the shortest form; the decoder refuses whatever the encoder would not have written (SPEC B-1 to B-4):
 ``encode(decode(b)) == b`` or `NotCanonical`. Values are bool, int within +-(2^53 - 1), NFC text, bytes, lists, and
-maps with ASCII keys; there is no nil, no float and no extension type.
+maps with ASCII keys of at least one letter; there is no nil, no float and no extension type.
 
 Source: the MessagePack specification, and the measured defaults of its Python package (duplicate keys, non-minimal
 integers and NaN are accepted there, which is why the bytes are compared in the end).
@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any
-from unicodedata import is_normalized
 
 import msgpack
 
 from ledger.errors import LocalError, RemoteError
+from ledger.letters import is_settled
 
 Value = Any
 """bool | int | str | bytes | list[Value] | dict[str, Value]; recursive, so checked at run time."""
@@ -113,8 +113,8 @@ def _refuse_foreign(value: Value, depth: int) -> None:
         if not -INTEGER_MAX <= value <= INTEGER_MAX:
             raise NotCanonical("an integer is beyond 2^53 - 1")
     elif kind is str:
-        if not value.isascii() and not is_normalized("NFC", value):
-            raise NotCanonical("a text is not in NFC")
+        if not value.isascii() and not is_settled(value):
+            raise NotCanonical("a text is not in NFC, or holds a sign that Unicode 14 does not know")
     elif kind is dict:
         if depth == 0:
             raise NotCanonical("nested too deeply")
@@ -147,8 +147,8 @@ def _ordered(value: Value, depth: int) -> Value:
             raise LocalError(f"an integer beyond 2^53 - 1 cannot be encoded: {value}")
         return value
     if isinstance(value, str):
-        if not value.isascii() and not is_normalized("NFC", value):
-            raise LocalError("a text that is not NFC cannot be encoded")
+        if not value.isascii() and not is_settled(value):
+            raise LocalError("a text that is not NFC, or not of Unicode 14, cannot be encoded")
         return str(value)
     if depth == 0:
         raise LocalError("a value nested too deeply cannot be encoded")

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ledger.canonical import INTEGER_MAX, Value
 from ledger.errors import RemoteError
+from ledger.letters import is_plain
 from ledger.quantities import NotAMeasure, read_measure
 
 
@@ -66,7 +67,7 @@ class Text:
         if not self.least <= size <= self.most:
             raise Malformed(path, f"text of {self.least} to {self.most} bytes is expected")
         plain = value.replace("\n", " ") if self.lines else value
-        if not plain.isprintable():
+        if not is_plain(plain):
             raise Malformed(path, "text without control characters is expected")
 
 
@@ -168,7 +169,7 @@ class Dict:
         if value.__class__ is not dict or len(value) > self.most:
             raise Malformed(path, f"a map of at most {self.most} is expected")
         for key, item in value.items():
-            if not 1 <= len(key) <= self.key_bytes_max or not key.isprintable():
+            if not 1 <= len(key) <= self.key_bytes_max or not is_plain(key):
                 raise Malformed(path, f"a key is 1 to {self.key_bytes_max} printable characters")
             self.of.check(item, f"{path}.{key}")
 
@@ -202,6 +203,8 @@ class Either:
 
 INTEGER_FORM = Int(1)
 """A count of at least one."""
+
+
 class PlaceForm:
     """About where: {lat, lon} in hundredths of a degree on a grid of 5, about 5 km, and no finer."""
 
