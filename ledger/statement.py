@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.canonical import Value, decode, digest, encode
+from ledger.canonical import NotCanonical, Value, decode, digest, encode
 from ledger.form import ID, Bytes, Map
 from ledger.keys import PublicKey, Signature, SigningKey, verify
 
@@ -40,8 +40,11 @@ class Statement:
 
     @property
     def content(self) -> dict[str, Any]:
-        """The signed map; raises `NotCanonical` where the bytes are none."""
-        value = decode(self.body, bytes_max=STATEMENT_BYTES_MAX)
+        """The signed map; empty, and so of no form, where the bytes are none: anybody can sign anything."""
+        try:
+            value = decode(self.body, bytes_max=STATEMENT_BYTES_MAX)
+        except NotCanonical:
+            return {}
         return value if isinstance(value, dict) else {}
 
     def is_signed(self) -> bool:
