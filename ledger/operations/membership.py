@@ -16,6 +16,7 @@ from ledger.form import ID, MOMENT_MS, PLACE, Bytes, Flag, Map, Text, has_form
 from ledger.keys import is_admissible, member_id, next_root_hash
 from ledger.operations import accounts, members
 from ledger.operations.operation import Context, Operation, Role
+from ledger.operations.work_job import list_prefix
 from ledger.state import Overlay
 from ledger.statement import STATEMENT, Statement, read_statement
 
@@ -40,6 +41,7 @@ class MembershipReason(StrEnum):
     WRONG_NEXT_ROOT = "member.wrong-next-root"
     IS_WITNESS = "member.is-witness"
     HAS_HELD = "member.has-held"
+    HAS_OPEN_WORK = "member.has-open-work"
 
 
 _JOIN = Map(
@@ -221,6 +223,9 @@ def _revoke(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None
         return _refuse(MembershipReason.NOT_YOUR_KEY, "this is not one of your working keys")
     if "ended" in record:
         return _refuse(MembershipReason.NOT_YOUR_KEY, "this key has ended already")
+    member = members.member_record(tx, context.author) or {}
+    member["keys"].remove(op["key"])
+    tx.put(b"member/" + context.author, member)
     members.put_key(tx, op["key"], {**record, "ended": context.time_ms})
     return None
 
@@ -251,7 +256,9 @@ def _leave(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
     if any(witness["member"] == context.author for witness in witnesses):
         return _refuse(MembershipReason.IS_WITNESS, "a witness gives up the seat before leaving")
     if any(on_hold for _, _, _, on_hold in accounts.holdings(tx, context.author)):
-        return _refuse(MembershipReason.HAS_HELD, "something of yours is still held for open work")
+        return _refuse(MembershipReason.HAS_HELD, "something of yours is still held")
+    if next(tx.raw_range(list_prefix(context.author, is_open=True)), None) is not None:
+        return _refuse(MembershipReason.HAS_OPEN_WORK, "you are a party to work that has not ended")
     record = members.member_record(tx, context.author) or {}
     tx.put(b"member/" + context.author, {**record, "left": context.time_ms})
     return None
