@@ -22,6 +22,8 @@ UNITS = 1_000_000
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O or U to misread."""
 _NUMBER_LETTERS = 12
+VOUCHED_MAX = 8
+"""Members whose word for one paper is kept; more would convince nobody further."""
 
 
 class AssetReason(StrEnum):
@@ -107,9 +109,10 @@ def _vouch(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
     )
     if context.author == record["registrant"] or not (owns or context.author in witnesses):
         return Refusal(reason=AssetReason.OWN_WORD, detail="a co-owner or witness other than the registrant vouches")
-    if record.get("title") != op["title"] or context.author in record.get("vouched", []):
-        return Refusal(reason=AssetReason.VOUCHED, detail="that paper is not the title, or you have vouched already")
-    record["vouched"] = sorted([*record.get("vouched", []), context.author])[:8]
+    vouched = record.get("vouched", [])
+    if record.get("title") != op["title"] or context.author in vouched or len(vouched) == VOUCHED_MAX:
+        return Refusal(reason=AssetReason.VOUCHED, detail="that paper is not the title, or it is vouched for already")
+    record["vouched"] = sorted([*vouched, context.author])
     tx.put(b"asset/" + op["asset"], record)
     return None
 
