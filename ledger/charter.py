@@ -1,7 +1,7 @@
 """The founding document of one network; its hash is the network's name.
 
 Who founded it, who orders entries first, and the limits the members live under. Every signature covers the network's
-name and so the whole charter (SPEC C-1). The founders' signatures stand beside it, since they sign its hash.
+name and so the whole charter (SPEC F-1). The founders' signatures stand beside it, since they sign its hash.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ledger.canonical import Value, decode, digest, encode
+from ledger.entry import ENTRY_BYTES_MAX
 from ledger.errors import RemoteError
 from ledger.form import ID, MOMENT_MS, Bytes, Int, List, Map, Text
-from ledger.keys import MemberId, PublicKey, Signature, is_admissible, member_id, verify
+from ledger.keys import SIGNATURE_BYTES, MemberId, PublicKey, Signature, is_admissible, member_id, verify
 from ledger.operations import members
 from ledger.operations.operation import Role
 from ledger.state import Overlay
@@ -30,9 +31,9 @@ class Limits:
     """What the members agreed nobody exceeds; each a charter value with this default."""
 
     block_bytes: int = 1 << 20
-    """The largest block."""
+    """The most bytes of entries and signatures in one block: at least one largest entry, at most a mebibyte."""
     block_entries: int = 1000
-    """The most entries in one block."""
+    """The most entries in one block: at most so many that their framing fits beside the bytes (SPEC B-9)."""
     day_bytes: int = 1 << 20
     """What one member may add to everybody's disk in a day of block time (SPEC E-6)."""
     day_entries: int = 2000
@@ -51,7 +52,10 @@ class Limits:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-_LIMITS = Map({field.name: Int(1) for field in fields(Limits)})
+_LIMITS = Map(
+    {field.name: Int(1) for field in fields(Limits)}
+    | {"block_bytes": Int(ENTRY_BYTES_MAX + SIGNATURE_BYTES, 1 << 20), "block_entries": Int(1, 2000)}
+)
 _FOUNDER = Map(
     {
         "name": Text(NAME_BYTES_MAX),
@@ -125,7 +129,7 @@ def write_charter(content: dict[str, Any]) -> Charter:
 
 
 def read_charter(body: bytes) -> Charter:
-    """The charter in these bytes (SPEC C-1, C-2); raises `BadCharter`, `NotCanonical` or `Malformed`."""
+    """The charter in these bytes (SPEC F-1, F-2); raises `BadCharter`, `NotCanonical` or `Malformed`."""
     value = decode(body, bytes_max=CHARTER_BYTES_MAX)
     _CHARTER.check(value)
     founders = tuple(_founder(one) for one in value["founders"])
@@ -164,7 +168,7 @@ def founding_id(network: bytes) -> bytes:
 
 
 def check_founding(charter: Charter, signatures: dict[bytes, bytes]) -> None:
-    """Raise `BadCharter` unless every founder's root key signed (SPEC C-3); `signatures` by member id."""
+    """Raise `BadCharter` unless every founder's root key signed (SPEC F-3); `signatures` by member id."""
     message = founding_id(charter.network)
     for founder in charter.founders:
         if not verify(founder.root, message, Signature(signatures.get(founder.member, b""))):
@@ -172,7 +176,7 @@ def check_founding(charter: Charter, signatures: dict[bytes, bytes]) -> None:
 
 
 def genesis(charter: Charter, tx: Overlay) -> None:
-    """Write the state at height 0: the founders, their keys and machines, the first witnesses (SPEC C-4)."""
+    """Write the state at height 0: the founders, their keys and machines, the first witnesses (SPEC F-4)."""
     for founder in charter.founders:
         write_member(
             tx,
