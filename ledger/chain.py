@@ -22,7 +22,7 @@ from ledger.operations import due
 from ledger.state import Overlay, Settled, State
 
 CLOCK_SKEW_MS = 120_000
-"""How far a new block's time may be from a witness's clock (SPEC T-B2)."""
+"""How far a new block's time may be from a witness's clock (SPEC V-13)."""
 STALL_MS = 30 * 86_400_000
 """A leader that far past the last block does not propose until its owner says the clock is right."""
 
@@ -142,6 +142,7 @@ class Chain:
         tx = Overlay(self.state)
         voters = witnesses_hash(self.witnesses)
         height, parent, time_ms = self.head.height, self.head.block, self.head.time_ms
+        above = self.head.view
         for block in blocks:
             header = block.header
             where = f"block {header.height}"
@@ -153,12 +154,14 @@ class Chain:
                 raise BadRange(f"{where} is not later than its parent")
             if header.epoch != self.head.epoch or header.witnesses != voters:
                 raise BadRange(f"{where} names another epoch or other witnesses")
+            if not above < header.view <= view:
+                raise BadRange(f"{where} names a view that is not between its parent's and the certificate's")
             done = self._execute(tx, block)
             if not done.entries and not done.due_items:
                 raise BadRange(f"{where} holds nothing")
             if done.outcomes != block.outcomes:
                 raise BadRange(f"{where} records an outcome that the rules do not give")
-            height, parent, time_ms = header.height, header.id, header.time_ms
+            height, parent, time_ms, above = header.height, header.id, header.time_ms, header.view
         settled = self.state.settle(tx.changes)
         last = blocks[-1]
         if settled.root != last.header.state_root:

@@ -47,6 +47,9 @@ class VoteSeen:
 
 Event = Proposed | VoteSeen
 
+VIEWS_AHEAD_MAX = 64
+"""Loose votes are kept for so many views beyond the current one (V-10): a lying witness fills no memory."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
@@ -145,7 +148,9 @@ class Replica:
 
     def _count(self, vote: Vote) -> list[Effect]:
         """A vote from outside: verified like any other, our own included (V-3)."""
-        if vote.epoch != self._epoch or vote.view <= self.floor or vote.witness >= len(self._keys):
+        if vote.epoch != self._epoch or not self.floor < vote.view <= self.view + VIEWS_AHEAD_MAX:
+            return []
+        if not 0 <= vote.witness < len(self._keys):
             return []
         message = vote_id(self._network, vote.epoch, vote.view, vote.kind, vote.block)
         if not verify(self._keys[vote.witness], message, vote.signature):
@@ -163,10 +168,13 @@ class Replica:
             epoch=self._epoch, view=vote.view, kind=vote.kind, block=vote.block, votes=tuple(sorted(votes.items()))
         )
         effects: list[Effect] = [Certified(certificate=certificate)]
+        if vote.kind is VoteKind.FINALIZE:
+            self.settle(vote.view)
+            return effects
+        # V-7: a view ends with either certificate; a notarized one is finalized as well, unless it was given up.
+        self.view = max(self.view, vote.view + 1)
         if vote.kind is VoteKind.NOTARIZE:
             effects += self._vote(vote.view, VoteKind.FINALIZE, vote.block)
-        elif vote.kind is VoteKind.FINALIZE:
-            self.settle(vote.view)
         return effects
 
     def settle(self, view: int) -> None:

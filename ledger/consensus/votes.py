@@ -91,7 +91,7 @@ def check_certificate(certificate: Certificate, network: bytes, epoch: int, keys
     if certificate.epoch != epoch:
         raise BadCertificate(f"the certificate is of epoch {certificate.epoch}, not {epoch}")
     places = [place for place, _ in certificate.votes]
-    if places != sorted(set(places)) or places[-1] >= len(keys):
+    if not places or places != sorted(set(places)) or places[-1] >= len(keys):
         raise BadCertificate("the certificate's witnesses are not distinct, in order and of this epoch")
     if len(places) < quorum(len(keys)):
         raise BadCertificate(f"{len(places)} of {len(keys)} witnesses signed, {quorum(len(keys))} are needed")
@@ -115,7 +115,10 @@ def write_certificate(certificate: Certificate) -> bytes:
 
 
 def read_certificate(data: bytes) -> Certificate:
-    """The certificate in these bytes, its votes not yet verified; raises `NotCanonical` or `Malformed`."""
+    """The certificate in these bytes, its votes not yet verified.
+
+    Raises `NotCanonical`, `Malformed` or `BadCertificate`.
+    """
     value: dict[str, Any] = decode(data, bytes_max=CERTIFICATE_BYTES_MAX)
     _CERTIFICATE.check(value)
     kind = VoteKind(value["kind"])
