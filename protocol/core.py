@@ -217,6 +217,10 @@ class Core:
         if message.network != self.chain.network:
             return [Misbehaved(peer=peer, sentence="is of another network", fatal=True)]
         effects = self.ledger.heard_height(peer, message.height, now)
+        head = self.chain.head
+        if message.height < head.height:
+            # Our own hello may have come before the other could hear it.
+            effects.append(Send(peer=peer, message=NewHead(height=head.height, block=head.block)))
         if message.record is not None:
             effects += self.directory.heard_records(peer, Records(records=[message.record]), now)
         return effects

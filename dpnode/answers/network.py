@@ -137,8 +137,10 @@ async def join(node: Node, question: NetworkJoin, responder: Responder) -> Answe
         outcome = await _until_final(node, peer, invitation, entry)
         if outcome.outcome:
             raise Problem(FailKind.REFUSED, f"the network refused: {outcome.outcome}", {"reason": outcome.outcome})
-        node.gate.introducers.add(peer)
         await node.begin(founded, (invitation.height, invitation.block))
+        # Only now is there somebody to hear what it sends.
+        node.gate.introducers.add(peer)
+        node.core.introducers.add(peer)
         net.keep(peer, invitation.addresses)
         net.recheck()
         await _caught_up(node, outcome.height, responder)

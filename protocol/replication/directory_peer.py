@@ -36,6 +36,8 @@ from protocol.replication.records import PeerRecord, PeerRecords, judge_record, 
 KEPT_ADVERT = "advert"
 KEPT_RECORD = "record"
 KEPT_DEFINITION = "definition"
+EARLY_RECORDS_MAX = 256
+"""Records of machines the ledger does not know yet: the guests of one busy evening."""
 MESSAGE_BYTES_MAX = 512 << 10
 """Adverts in one message: room below a frame for their framing."""
 
@@ -69,6 +71,7 @@ class DirectoryPeer:
         self._record_made_ms = 0
         self._peers: dict[PeerId, None] = {}
         self._asked: dict[PeerId, set[bytes]] = {}
+        self._early: dict[bytes, tuple[PeerId, Statement]] = {}
         self._exchange_ms = 0
         self._turn = 0
         self._restore(kept)
@@ -197,6 +200,9 @@ class DirectoryPeer:
         for value in message.records:
             statement = read_statement("peer-record", value)
             judged = judge_record(self._chain.state, self._chain.network, statement, now.wall_ms)
+            if judged is pool.Verdict.IGNORE and len(self._early) < EARLY_RECORDS_MAX:
+                # Perhaps of a member whose joining we have not come to yet; judged again when the ledger moves.
+                self._early[statement.id] = (peer, statement)
             if judged is pool.Verdict.REJECT:
                 effects.append(Misbehaved(peer=peer, sentence="sent a bad peer record", fatal=True))
                 break
@@ -236,8 +242,12 @@ class DirectoryPeer:
     # -- time and ledger
 
     def ledger_moved(self, now: Now) -> list[Effect]:
-        """After a block: who joined may advertise."""
-        return self._advertise(now) if self._own is None and self._offers else []
+        """After a block: who joined may advertise, and addresses that came before their member's joining count."""
+        effects = self._advertise(now) if self._own is None and self._offers else []
+        early, self._early = self._early, {}
+        for peer, statement in early.values():
+            effects += self.heard_records(peer, Records(records=[statement.to_value()]), now)
+        return effects
 
     def tick(self, now: Now) -> list[Effect]:
         """Renew, expire, and compare lists with the next peer in turn."""
