@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from unicodedata import normalize
 
 from ledger.canonical import Value, digest, encode
 from ledger.form import Choice, Form, Map, MeasureForm, Text
 from protocol.capability.flows import Flow, feeds
-from protocol.capability.functions import Definition, Function, Parameter, Scope, ValueKind
+from protocol.capability.functions import Definition, Function, Parameter, ParameterValue, Scope, ValueKind
 from protocol.capability.limits import TEXT_BYTES_MAX
-from protocol.capability.units import show_amount
+from protocol.capability.reading import hint
+from protocol.capability.units import read_amount, show_amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,24 @@ def _field(function: Function, parameter: Parameter) -> Field:
         required=parameter.required,
         scope=parameter.scope,
     )
+
+
+def read_value(function: Function, name: str, text: str) -> ParameterValue:
+    """What a person wrote for a parameter: ``120 mm``, ``PLA``, ``yes``; raises `ValueError` with a sentence."""
+    parameter = function.definition.parameter(name)
+    if parameter is None:
+        known = [one.name for one in function.definition.parameters]
+        more = hint(name, known) or f"; it has {', '.join(known)}"
+        raise ValueError(f'{function.name} has no parameter "{name}"{more}')
+    if parameter.kind is ValueKind.MEASURE:
+        return read_amount(text, parameter.unit)
+    if parameter.kind is ValueKind.TEXT:
+        return normalize("NFC", text)
+    choice = function.choice(name, text)
+    if choice is None:
+        more = hint(text, parameter.choices)
+        raise ValueError(f'{name}: "{text}" is not one of {", ".join(parameter.choices)}{more}')
+    return choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

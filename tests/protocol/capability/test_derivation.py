@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 from ledger.form import Malformed
+from ledger.quantities import Measure
 from protocol.capability.definition_files import read_definition
-from protocol.capability.derivation import connections, derive, describe, schema_value
+from protocol.capability.derivation import connections, derive, describe, read_value, schema_value
 from protocol.capability.flows import Flow, FlowType, Where, feeds, is_a
 from protocol.capability.functions import parameters_to_value
 from tests.protocol.capability.workshop import function, starter, want
@@ -139,3 +141,20 @@ def test_the_schema_depends_on_the_shape_and_not_on_limits() -> None:
     assert derive(renamed).schema != derive(milling).schema
     assert schema_value(milling)["parameters"]["axes"] == {"kind": "measure", "required": False, "unit": "1"}
     assert len({derive(one.definition).schema for one in starter()}) == len(starter())
+
+
+def test_what_a_person_writes_for_a_parameter_is_understood_or_refused_with_the_nearest() -> None:
+    """C-15"""
+    milling = function("cnc-milling")
+    assert read_value(milling, "length", "12 cm") == Measure(n=12, d=1, unit="cm")
+    assert read_value(milling, "length", "120") == Measure(n=120, d=1, unit="mm")
+    assert read_value(milling, "material", "Mild Steel") == "steel"
+    assert read_value(milling, "grade", "S235") == "S235"
+    for name, text, sentence in (
+        ("lenght", "1", 'has no parameter "lenght"; did you mean "length"?'),
+        ("qqq", "1", 'has no parameter "qqq"; it has axes,'),
+        ("material", "steal", 'did you mean "steel"?'),
+        ("length", "1 mmm", 'unknown unit "mmm"; did you mean "mm"?'),
+    ):
+        with pytest.raises(ValueError, match=re.escape(sentence)):
+            read_value(milling, name, text)
