@@ -48,7 +48,7 @@ class VoteSeen:
 Event = Proposed | VoteSeen
 
 VIEWS_AHEAD_MAX = 64
-"""Loose votes are kept for so many views beyond the current one (V-10): a lying witness fills no memory."""
+"""Loose votes are kept for so many views beyond the current one (V-12): a lying witness fills no memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
