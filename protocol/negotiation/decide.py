@@ -2,8 +2,8 @@
 offer.
 
 Pure: the same call, policy, calendar and world give the same steps, so a decision can be replayed. Of several offers
-the one that passes wins (SPEC N-11), then the earliest date, then the lowest price; if none passes, the one that got furthest is
-shown.
+the one that passes wins (SPEC N-11), then the earliest date, then the lowest price; if none passes, the one that got
+furthest is shown.
 
 When the slot may begin: a proposal binds until `until`, so the work must not have to begin before it (SPEC N-12). A
 long stand (a person decides for a week) is shortened once, to just past the reply-by, where the due date needs it.
