@@ -157,14 +157,14 @@ async def test_mend_4_leaving_closes_the_sockets_we_dialled() -> None:
         assert not left
 
 
-async def test_mend_4_leaving_takes_less_than_two_seconds_with_twelve_connections() -> None:
+async def test_mend_4_leaving_closes_twelve_connections_at_once_and_not_one_after_the_other() -> None:
     async with AsyncExitStack() as stack:
         others = [await stack.enter_async_context(node(f"other {n}", gossip=False)) for n in range(12)]
-        async with node("a") as a:
+        async with node("a", gossip=False, stop_ms_max=60_000) as a:
             for other in others:
                 await a.net.connect(other.net.peer_id, other.net.addresses)
             began_s = trio.current_time()
-        assert trio.current_time() - began_s < 2.0
+        assert trio.current_time() - began_s < 1.5, "upstream takes 0.2 s for each"
 
 
 # -- 5
