@@ -16,10 +16,10 @@ from ledger.operations.work_terms import PriceLine, read_proposal
 from ledger.statement import read_statement
 from protocol.capability.places import Place
 from protocol.inputs import Now
-from protocol.negotiation.contents import total
+from protocol.negotiation.contents import Changes, total
 from protocol.negotiation.effects import Changed, Effect, Keep, Notify, Refused, Send, Submit
-from protocol.negotiation.inputs import Ask, AwardedJob, Final, Heard, Input, JobRequest, Recorded
-from protocol.negotiation.messages import Message, from_value
+from protocol.negotiation.inputs import Ask, AwardedJob, Bargain, Final, Heard, Input, JobRequest, Recorded
+from protocol.negotiation.messages import CallForProposals, Counter, Message, from_value
 from protocol.negotiation.negotiation import Negotiation
 from protocol.negotiation.policy import Policy
 from protocol.negotiation.policy_parse import parse
@@ -289,3 +289,33 @@ def shop(name: str, ledger: Ledger, *, policy: Policy = AUTOMATIC, **changes: An
 def town() -> Ledger:
     """A founder who rules disputes, a customer and four workshops."""
     return Ledger(names=("founder", "customer", "a", "b", "c", "d"))
+
+
+def one_call(customer: Node, *shops: Node, **changes: Any) -> CallForProposals:
+    """The customer calls; the message each provider gets."""
+    effects = customer.ask(*shops, **changes)
+    message = messages(effects)[0]
+    assert isinstance(message, CallForProposals)
+    return message
+
+
+def deal_of(node: Node) -> Any:
+    """The provider's only deal."""
+    (deal,) = node.core.deals()
+    return deal
+
+
+def call_of(node: Node) -> Any:
+    """The customer's only call."""
+    (call,) = node.core.calls()
+    return call
+
+
+def bargained(customer: Node, a: Node, total: int, *, number: int = 1, **changes: Any) -> Counter:
+    """The customer counters: the message `a` gets."""
+    order = Bargain(
+        call=call_of(customer).call, member=a.id, changes=Changes(price_total=total, **changes), fresh=fresh(number)
+    )
+    (wish,) = messages(customer.give(order), a)
+    assert isinstance(wish, Counter)
+    return wish

@@ -232,7 +232,7 @@ def test_the_date_the_money_and_the_arbiter_must_be_there() -> None:
     assert rules.terms((member("a"),)).verdict is Verdict.PASS
 
 
-def test_who_decides() -> None:
+def test_a_person_decides_always_or_above_a_value() -> None:
     auto = Sell(decide=Decide.AUTOMATIC, ask_above_value=100)
     assert rules.decides(Sell(), None, 0).reason is Reason.ASK
     assert rules.decides(auto, None, 100).verdict is Verdict.PASS
