@@ -158,9 +158,10 @@ async def test_mend_4_leaving_closes_the_sockets_we_dialled() -> None:
 
 
 async def test_mend_4_leaving_closes_twelve_connections_at_once_and_not_one_after_the_other() -> None:
+    apart: dict[str, Any] = {"gossip": False, "gate": Book(Admission.STRANGER)}  # no links: nobody hangs up for us
     async with AsyncExitStack() as stack:
-        others = [await stack.enter_async_context(node(f"other {n}", gossip=False)) for n in range(12)]
-        async with node("a", gossip=False, stop_ms_max=60_000) as a:
+        others = [await stack.enter_async_context(node(f"other {n}", **apart)) for n in range(12)]
+        async with node("a", stop_ms_max=60_000, **apart) as a:
             for other in others:
                 await a.net.connect(other.net.peer_id, other.net.addresses)
             began_s = trio.current_time()
