@@ -37,10 +37,13 @@ class Parsed:
 _TOML_LINE = re.compile(r"\s*(?:\[\[?[^\]=:,]+\]\]?\s*(?:#.*)?|[\w\"'.-]{1,80}\s*=.*)")
 _YAML_LINE = re.compile(r"(?:---.*|%.*|\s*(?:- )?[\w\"' -]{1,80}:(?:\s.*)?|\s*- .*)")
 _LINE_OF = re.compile(r"\(at line (\d+), column \d+\)$")
-_MANY_KEY_PARTS = re.compile(
-    rf"""^\s*\[{{0,2}}\s*(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')\s*\.\s*){{{DEPTH_MAX},}}""", re.MULTILINE
-)
-"""`a.a.a.a ... = 1`: tomllib needs time in the square of the parts, so such a line is refused before it is read."""
+_KEY_TOKEN = re.compile(r"""[\w-]+|"[^"\n]*"|'[^'\n]*'|\.|[ \t]+|.""")
+_DOTS_OF_PROSE = 200
+"""More words with a dot after each than any sentence has; so many key parts still cost nothing."""
+
+_SHOWN_OF_A_LINE = 200
+_SHOWN_OF_A_FILE = 400
+"""Signs of a line, and lines of a file, that are looked at to tell its form: no manifest needs more."""
 
 
 def parse(data: bytes, findings: Findings) -> Parsed | None:
@@ -88,9 +91,10 @@ def _form_of(text: str) -> Form | None:
         return None
     if start.startswith("{"):
         return Form.JSON
-    lines = [line for line in text.splitlines()[:400] if line.strip() and not line.lstrip().startswith("#")]
-    toml = sum(1 for line in lines if _TOML_LINE.fullmatch(line))
-    yaml = sum(1 for line in lines if _YAML_LINE.fullmatch(line))
+    stripped = (line.strip() for line in text.splitlines())
+    starts = [line[:_SHOWN_OF_A_LINE] for line in stripped if line and not line.startswith("#")][:_SHOWN_OF_A_FILE]
+    toml = sum(1 for line in starts if _TOML_LINE.fullmatch(line))
+    yaml = sum(1 for line in starts if _YAML_LINE.fullmatch(line))
     if start.startswith("[") and (toml == 0 or start[1:].lstrip()[:1] in tuple('{"]')):
         return Form.JSON
     if toml == 0 and yaml == 0:
@@ -135,7 +139,7 @@ def _read_json(text: str, findings: Findings) -> Tree:
 
 
 def _read_toml(text: str, findings: Findings) -> Tree:
-    if _MANY_KEY_PARTS.search(text):
+    if any(_has_deep_key(line) for line in text.splitlines()):
         findings.error("", _too_deep())
         return None
     try:
@@ -147,6 +151,33 @@ def _read_toml(text: str, findings: Findings) -> Tree:
     except ValueError:  # a whole number longer than Python converts; tomllib lets it through as it is
         findings.error("", "is broken TOML: a number in it is too long")
     return None
+
+
+def _has_deep_key(line: str) -> bool:
+    """Whether a line holds a dotted key of more than DEPTH_MAX parts (`a.a.a ... = 1`, `[a.a.a ...]`).
+
+    tomllib needs time in the square of the parts, so such a line is refused before it is read. One pass over the line.
+    A sentence inside a long text may hold dots, too: up to _DOTS_OF_PROSE of them count only before a `=` or `]`.
+    """
+    if line.count(".") < DEPTH_MAX:
+        return False
+    dots, after_part = 0, False
+    for token in _KEY_TOKEN.findall(line):
+        if token == ".":
+            dots = dots + 1 if after_part else 0
+            after_part = False
+            if dots >= _DOTS_OF_PROSE:
+                return True
+        elif token in ("=", "]"):
+            if after_part and dots >= DEPTH_MAX:
+                return True
+            dots, after_part = 0, False
+        elif token[0].isalnum() or token[0] in "_-\"'":
+            dots = 0 if after_part else dots
+            after_part = True
+        elif token[0] not in " \t":
+            dots, after_part = 0, False
+    return False
 
 
 def _toml_sentence(message: str) -> str:

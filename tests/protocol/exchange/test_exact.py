@@ -32,8 +32,24 @@ def test_a_number_is_read_exactly(value: object, number: int | str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "3 mm", "1,5", "0x10", "1_000", "nan", "inf", "1e999", "9" * 40, "٣", True, None, [1], 1 << 80, Decimal("NaN")]
-    + list(map(Decimal, ("1e5000", "1." + "1" * 50))),
+    [
+        "",
+        "3 mm",
+        "1,5",
+        "0x10",
+        "1_000",
+        "nan",
+        "inf",
+        "1e999",
+        "9" * 40,
+        "٣",
+        True,
+        None,
+        [1],
+        1 << 80,
+        Decimal("NaN"),
+        *map(Decimal, ("1e5000", "1." + "1" * 50)),
+    ],
 )
 def test_what_is_not_a_plain_number_is_none(value: object) -> None:
     assert number_of(value) is None

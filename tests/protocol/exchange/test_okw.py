@@ -169,6 +169,10 @@ def test_a_flat_record_in_a_list_of_one_is_read() -> None:
     assert read.place == Place(city="Sydney", region="", country="", lat_e2=-3385, lon_e2=15120)
 
 
+def test_what_is_neither_text_nor_table_names_no_process() -> None:
+    assert facility({"name": "x", "processes": [["a"], 3, {"name": "Sawing"}]})[0].processes == ("Sawing",)
+
+
 def test_the_relational_schema_is_read_by_its_own_names() -> None:
     read, _ = facility(
         {

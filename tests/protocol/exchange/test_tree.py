@@ -40,6 +40,7 @@ def parsed(text: str | bytes) -> tuple[Parsed | None, tuple[Finding, ...]]:
         ("\ufeffa = 1\n", Form.TOML, {"a": 1}),
         ("a = 1\r\nb = 2\r\n", Form.TOML, {"a": 1, "b": 2}),
         ("base: &b {x: 1}\nuse: *b\n", Form.YAML, {"base": {"x": "1"}, "use": {"x": "1"}}),
+        ("# only words\n" * 500 + "a = 1\n", Form.TOML, {"a": 1}),
         ("a: inf\n", Form.YAML, {"a": "inf"}),
         ("a = inf\nb = 1e400\nc = 1_0.5\n", Form.TOML, {"a": "inf", "b": Decimal("1e400"), "c": Decimal("10.5")}),
     ],
@@ -94,6 +95,28 @@ def test_a_file_that_cannot_be_read_says_why_and_where(data: bytes, sentence: st
     assert [finding.severity for finding in findings] == [Severity.ERROR]
     assert findings[0].sentence.startswith(sentence)
     assert str(findings[0]).startswith("file: ")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x." * 40 + "y = 1",
+        "a = {" + "x." * 40 + "y = 1}",
+        "[" + "x . " * 40 + "y]",
+        "'a.b'." * 40 + "y = 1",
+        "x." * 400,
+    ],
+)
+def test_a_dotted_key_beyond_the_depth_is_refused_before_it_is_read(line: str) -> None:
+    read, findings = parsed(f"a = 1\n{line}\n")
+    assert read is None
+    assert "nested more than" in findings[0].sentence
+
+
+@pytest.mark.parametrize("value", ["one. two. " * 30, "........................", "192.168.1.1 " * 12, "a.b.c" * 3])
+def test_dots_in_a_text_are_no_dotted_key(value: str) -> None:
+    read, _ = parsed(f'a = "{value}"\nb = """\n{value}\n"""\n')
+    assert read is not None
 
 
 def test_an_alias_bomb_is_refused_before_it_is_built() -> None:
