@@ -3,7 +3,7 @@
 Open Know-How (LOSH) states outer dimensions as a snippet such as `cube(size = [400,350,150]);`. Only a call of one of
 the three primitives with plain numbers is read, with OpenSCAD's own rules (positions, `d` for `2 r`, a missing
 cylinder radius is 1); where it stands (`center`) does not change its size. One fault is forgiven, and marked: the
-call's last bracket missing at the very end of the text, which ten of the eighteen parts of the best-known LOSH
+call's last bracket missing at the very end of the text, which nine of the eighteen parts of the best-known LOSH
 manifest do. This is not an interpreter: no expressions, variables, transformations or comments. Source: OpenSCAD User
 Manual, "Primitive Solids".
 """
