@@ -8,6 +8,7 @@ costs a dozen look-ups and never a load of the whole state.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ledger.charter import Charter
 
 T = TypeVar("T")
+Q = TypeVar("Q")
 Asking: TypeAlias = Generator[Procedure[Any], Any, T]
 """Yields procedures, is sent their results, returns its answer."""
 
@@ -130,6 +132,17 @@ def drive(reading: Asks, asking: Asking[T]) -> T:
     except StopIteration as stop:
         answer: T = stop.value
         return answer
+
+
+def at_once(answer: Callable[[Source, Q], T]) -> Callable[[Source, Q], Asking[T]]:
+    """An answer that looks at nothing but its source, in the form of one that may ask the disk."""
+
+    @functools.wraps(answer)
+    def asking(source: Source, question: Q) -> Asking[T]:
+        yield from ()
+        return answer(source, question)
+
+    return asking
 
 
 Report: TypeAlias = Callable[[dict[str, Any]], None]

@@ -1,0 +1,175 @@
+"""An entry as a person would say it: "Ada issues 100.00 EUR to Bob".
+
+One sentence per operation, made from its fields and the names members gave themselves; a table, so that an operation
+without a sentence is seen by a test. Texts of peers stand in it as they are: whoever prints it makes them safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from dpnode.control.amounts import decimal_text
+from dpnode.reading.naming import name_of
+from ledger import queries
+from ledger.errors import RemoteError
+from ledger.names import Kind, short
+from ledger.operations.work_job import Job, read_job
+from ledger.operations.work_terms import PURPOSE, Proposal, read_proposal
+from ledger.state import View
+from ledger.statement import read_statement
+
+Sentence = Callable[[View, dict[str, Any], bytes], str]
+
+
+def sentence(view: View, operation: dict[str, Any], author: bytes | None) -> str:
+    """What an entry says, in one line without a full stop; `author` is None where the key is not known."""
+    who = "somebody" if author is None else called(view, author)
+    said = SENTENCES.get(operation["t"])
+    if said is None:
+        return f"{who} made an entry of a kind this program does not know: {operation['t']}"
+    rest = said(view, operation, author or b"")
+    note = operation.get("note")
+    return f"{who} {rest}: {note}" if isinstance(note, str) and note else f"{who} {rest}"
+
+
+def called(view: View, member: bytes) -> str:
+    """A member's name, or the short id of a stranger."""
+    return name_of(view, member) or short(Kind.MEMBER, member)
+
+
+def money(view: View, credit: bytes, amount: int) -> str:
+    """``12.50 EUR``."""
+    known = queries.credit(view, credit)
+    if known is None:
+        return f"{amount} of {short(Kind.CREDIT, credit)}"
+    return f"{decimal_text(amount, known.decimals)} {known.unit}"
+
+
+def price(view: View, lines: list[tuple[str, bytes, int]]) -> str:
+    """``12.50 EUR and 10 units of printer``."""
+    parts = []
+    for kind, thing, amount in lines:
+        if kind == "credit":
+            parts.append(money(view, thing, amount))
+        else:
+            parts.append(f"{amount:,} {'units' if kind == 'units' else 'output'} of {thing_called(view, thing)}")
+    return " and ".join(parts) or "nothing"
+
+
+def thing_called(view: View, asset: bytes) -> str:
+    """An asset's name, or its short id."""
+    known = queries.asset(view, asset)
+    return short(Kind.ASSET, asset) if known is None else known.name
+
+
+def pieces(count: int) -> str:
+    """``1 piece``, ``3 pieces``."""
+    return "1 piece" if count == 1 else f"{count:,} pieces"
+
+
+def work_called(view: View, job: Job | Proposal) -> str:
+    """What a job is about: the part where one is named, else the number of pieces."""
+    part = job.extras.get("part")
+    return f"{job.quantity:,} x {part}" if isinstance(part, str) else pieces(job.quantity)
+
+
+def _of_job(view: View, op: dict[str, Any]) -> str:
+    job = read_job(view, op["job"])
+    return short(Kind.JOB, op["job"]) if job is None else f"{work_called(view, job)} ({short(Kind.JOB, job.id)})"
+
+
+def _join(view: View, op: dict[str, Any], author: bytes) -> str:
+    return f"is sponsor of {_consent(op).get('name', 'a guest')}, who joins"
+
+
+def _consent(op: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return read_statement("join", op["consent"], "consent").content
+    except (RemoteError, KeyError):
+        return {}
+
+
+def _award(view: View, op: dict[str, Any], author: bytes) -> str:
+    told = []
+    for value in op["proposals"]:
+        try:
+            proposal = read_proposal(read_statement(PURPOSE, value))
+        except RemoteError:
+            told.append("a proposal that is none")
+            continue
+        cost = price(view, [(line.kind, line.thing, line.amount) for line in proposal.price])
+        told.append(f"{work_called(view, proposal)} to {called(view, proposal.provider)} for {cost}")
+    return f"awards {'; '.join(told)}"
+
+
+def _progress(view: View, op: dict[str, Any], author: bytes) -> str:
+    percent = op.get("percent")
+    done = "is at work" if percent is None else f"has done {percent} %"
+    return f"{done} of {_of_job(view, op)}" if percent is not None else f"{done} on {_of_job(view, op)}"
+
+
+def _receipt(view: View, op: dict[str, Any], author: bytes) -> str:
+    counted = f"accepts {pieces(op['accepted'])}"
+    if op.get("rejected"):
+        counted += f" and rejects {op['rejected']:,}"
+    quality = f": {op['quality']}" if op.get("quality") else ""
+    return f"{counted} of {_of_job(view, op)}{quality}"
+
+
+def _register(view: View, op: dict[str, Any], author: bytes) -> str:
+    made = " ".join(op[name] for name in ("maker", "model") if name in op)
+    return f"registers {op['name']}, a {op['kind']}{' by ' + made if made else ''}"
+
+
+def _issue(view: View, op: dict[str, Any], author: bytes) -> str:
+    return f"issues {money(view, op['credit'], op['amount'])} to {called(view, op['to'])}"
+
+
+def _pay(view: View, op: dict[str, Any], author: bytes) -> str:
+    return f"pays {money(view, op['credit'], op['amount'])} to {called(view, op['to'])}"
+
+
+def _transfer(view: View, op: dict[str, Any], author: bytes) -> str:
+    return f"transfers {op['units']:,} units of {thing_called(view, op['asset'])} to {called(view, op['to'])}"
+
+
+def _profile(view: View, op: dict[str, Any], author: bytes) -> str:
+    return f"goes by the name {op['name']}" if "name" in op else "changes their profile"
+
+
+SENTENCES: Mapping[str, Sentence] = MappingProxyType(
+    {
+        "membership.invite/1": lambda view, op, author: "makes an invitation",
+        "membership.join/1": _join,
+        "membership.machine/1": lambda view, op, author: "adds a machine",
+        "membership.unbind/1": lambda view, op, author: "takes a machine away",
+        "membership.profile/1": _profile,
+        "membership.certify/1": lambda view, op, author: "names one more working key",
+        "membership.revoke/1": lambda view, op, author: "ends a working key",
+        "membership.rotate/1": lambda view, op, author: "changes to the next root key",
+        "membership.leave/1": lambda view, op, author: "leaves the network",
+        "credits.open/1": lambda view, op, author: f"opens the credit {op['unit']}, good for {op['redeemable']}",
+        "credits.issue/1": _issue,
+        "credits.pay/1": _pay,
+        "credits.redeem/1": lambda view, op, author: f"redeems {money(view, op['credit'], op['amount'])}",
+        "assets.register/1": _register,
+        "assets.vouch/1": lambda view, op, author: f"vouches for the title of {thing_called(view, op['asset'])}",
+        "shares.transfer/1": _transfer,
+        "work.award/1": _award,
+        "work.progress/1": _progress,
+        "work.deliver/1": lambda view, op, author: f"delivers {pieces(op['quantity'])} of {_of_job(view, op)}",
+        "work.receipt/1": _receipt,
+        "work.claim/1": lambda view, op, author: f"claims payment for {_of_job(view, op)} after silence",
+        "work.cancel/1": lambda view, op, author: f"cancels {_of_job(view, op)}",
+        "work.fail/1": lambda view, op, author: f"gives up {_of_job(view, op)}: {op['reason']}",
+        "work.void/1": lambda view, op, author: f"calls off {_of_job(view, op)} as long overdue",
+        "work.dispute/1": lambda view, op, author: f"disputes {_of_job(view, op)}: {op['reason']}",
+        "work.rule/1": lambda view, op, author: (
+            f"rules that {decimal_text(op['provider_bp'], 2)} % of what is left of "
+            f"{_of_job(view, op)} goes to the provider"
+        ),
+    }
+)
+"""Operation -> what its author does, without the author."""
