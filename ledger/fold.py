@@ -105,14 +105,16 @@ def choose(
     left: list[tuple[Entry, Refusal]] = []
     room_bytes = limits.block_bytes
     for entry in candidates:
-        if len(taken) == limits.block_entries or room_bytes < entry.size_bytes:
+        if len(taken) == limits.block_entries:
             break
         judged = _judge(tx, network, entry, time_ms, limits)
         if isinstance(judged, Refusal):
             left.append((entry, judged))
             continue
-        # Only what stands in the block takes room: else whoever sends entries that cannot be included fills it.
+        # Only what may stand in the block takes room: else whoever sends entries that cannot be included fills it.
         room_bytes -= entry.size_bytes
+        if room_bytes < 0:
+            break
         taken.append(entry)
         refusals.append(_apply(tx, network, height, time_ms, entry, judged, limits))
     return Executed(entries=tuple(taken), refusals=tuple(refusals), due_items=ran, left=tuple(left))
