@@ -1,0 +1,188 @@
+"""The ledger as books in the form of beancount 2: one transaction per entry that moved something.
+
+Every member has an account of what is free and one of what is held; what is issued, redeemed and registered comes from
+and goes to `Equity:Issued`, so that every transaction balances. The amounts are not taken from what entries say but
+from what they did: each is run on the state before it and the accounts are compared, so holds, payments in parts and
+rulings come out right without a rule of their own. The last lines assert every balance against the state's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from dpnode.control.amounts import decimal_text
+from dpnode.reading.blocks import batches, wrong
+from dpnode.reading.sentences import sentence
+from dpnode.reading.source import Asks, Report, Source
+from dpnode.safe_text import safe
+from ledger import queries
+from ledger.chain import Chain
+from ledger.entry import Entry
+from ledger.errors import Refusal
+from ledger.fold import execute
+from ledger.names import Kind, show_id
+from ledger.operations.accounts import KINDS
+from ledger.state import Overlay, View
+
+ISSUED = "Equity:Issued"
+COMMODITY_CHARACTERS_MAX = 24
+_HOLDING = b"holding/"
+_LETTERS = {letter: kind for kind, letter in KINDS.items()}
+Moves = dict[tuple[str, bytes, str, bytes], int]
+"""(kind, thing, "Free" or "Held", member) -> how much more."""
+
+
+def books(source: Source, reading: Asks, report: Report) -> Iterator[str]:
+    """The lines of the file."""
+    return _Books(source, reading, report).lines()
+
+
+class _Books:
+    """One export on its way: the replayed state, and what was introduced so far."""
+
+    def __init__(self, source: Source, reading: Asks, report: Report) -> None:
+        self._source = source
+        self._reading = reading
+        self._report = report
+        self._chain = Chain.founded(source.charter)[0]
+        self._opened: set[str] = set()
+
+    def lines(self) -> Iterator[str]:
+        charter = self._source.charter
+        yield f"; {safe(charter.name)}, {show_id(Kind.NETWORK, charter.network)}, to block {self._source.head.height}"
+        yield f"option {_text('title')} {_text(charter.name)}"
+        yield from self._open(ISSUED, charter.created_ms)
+        for batch in batches(self._reading, self._source.head.height):
+            for _, block in batch:
+                yield from self._block(block.header.time_ms, block.header.height, block.entries)
+            self._report({"text": "writing the books", "done": batch[-1][0].height, "of": self._source.head.height})
+        yield from self._balances()
+
+    def _block(self, time_ms: int, height: int, entries: tuple[Entry, ...]) -> Iterator[str]:
+        """Each entry alone on top of the one before; the due list runs by itself, first."""
+        tx = Overlay(self._chain.state)
+        steps: list[Entry | None] = [None, *entries]
+        for entry in steps:
+            above = Overlay(tx)
+            done = execute(
+                above,
+                self._chain.network,
+                height,
+                time_ms,
+                [] if entry is None else [entry],
+                self._chain.charter.limits,
+            )
+            if isinstance(done, Refusal):
+                raise wrong(height, f"block {height} holds an entry that may not stand there: {done.detail}")
+            moved = _moved(tx, above)
+            tx.absorb(above)
+            if moved:
+                yield from self._transaction(tx, time_ms, entry, moved)
+        self._chain.state.merge(self._chain.state.settle(tx.changes))
+
+    def _transaction(self, view: View, time_ms: int, entry: Entry | None, moved: Moves) -> Iterator[str]:
+        told = "what fell due by itself"
+        if entry is not None:
+            key = view.get(b"key/" + entry.key)
+            told = sentence(view, entry.operation, None if key is None else key["member"])
+        postings: list[str] = []
+        totals: dict[tuple[str, bytes], int] = {}
+        for (kind, thing, state, member), amount in sorted(moved.items()):
+            account = f"{_account(view, member)}:{state}"
+            yield from self._open(account, time_ms)
+            yield from self._commodity(view, kind, thing, time_ms)
+            postings.append(f"  {account}  {_amount(view, kind, thing, amount)}")
+            totals[kind, thing] = totals.get((kind, thing), 0) + amount
+        postings += [f"  {ISSUED}  {_amount(view, *of, -total)}" for of, total in sorted(totals.items()) if total]
+        yield ""
+        yield f"{_day(time_ms)} * {_text(told)}"
+        if entry is not None:
+            yield f"  entry: {_text(show_id(Kind.ENTRY, entry.id))}"
+        yield from postings
+
+    def _open(self, account: str, time_ms: int) -> Iterator[str]:
+        if account not in self._opened:
+            self._opened.add(account)
+            yield f"{_day(time_ms)} open {account}"
+
+    def _commodity(self, view: View, kind: str, thing: bytes, time_ms: int) -> Iterator[str]:
+        name, _ = _commodity(view, kind, thing)
+        if name in self._opened:
+            return
+        self._opened.add(name)
+        yield f"{_day(time_ms)} commodity {name}"
+        credit = queries.credit(view, thing) if kind == "credit" else None
+        if credit is not None:
+            yield f"  id: {_text(show_id(Kind.CREDIT, thing))}"
+            yield f"  issuer: {_text(show_id(Kind.MEMBER, credit.issuer))}"
+            yield f"  redeemable: {_text(credit.redeemable)}"
+        else:
+            yield f"  id: {_text(show_id(Kind.ASSET, thing))}"
+
+    def _balances(self) -> Iterator[str]:
+        """Beancount checks a balance at the beginning of a day, so these stand on the day after the last block."""
+        state = self._chain.state
+        yield ""
+        for one in queries.all_accounts(state):
+            for part, amount in (("Free", one.free), ("Held", one.held)):
+                account = f"{_account(state, one.member)}:{part}"
+                if account in self._opened:
+                    day = _day(self._source.head.time_ms, days=1)
+                    yield f"{day} balance {account}  {_amount(state, one.kind, one.thing, amount)}"
+
+
+def _moved(before: View, after: Overlay) -> Moves:
+    """How the accounts differ."""
+    moved: Moves = {}
+    for key in after.changes:
+        if key.startswith(_HOLDING):
+            rest = key[len(_HOLDING) :]
+            member, kind, thing = rest[:32], _LETTERS[rest[32:33]], rest[33:]
+            was: dict[str, Any] = before.get(key) or {}
+            now: dict[str, Any] = after.get(key) or {}
+            for part, name in (("Free", "free"), ("Held", "held")):
+                more = now.get(name, 0) - was.get(name, 0)
+                if more:
+                    moved[kind, thing, part, member] = more
+    return moved
+
+
+def _account(view: View, member: bytes) -> str:
+    """An account that stays the same when a member changes their name: the id follows the name they joined under."""
+    person = queries.person(view, member)
+    letters = re.sub(r"[^A-Za-z0-9]+", "-", "" if person is None else person.name).strip("-") or "Member"
+    identity = show_id(Kind.MEMBER, member).partition("-")[2][:8]
+    return f"Assets:M-{identity}" if person is None else f"Assets:{letters[:1].upper()}{letters[1:32]}-{identity}"
+
+
+def _commodity(view: View, kind: str, thing: bytes) -> tuple[str, int]:
+    """The commodity's name, and its decimals."""
+    name, decimals = "THING", 0
+    if kind == "credit":
+        credit = queries.credit(view, thing)
+        if credit is not None:
+            name, decimals = credit.unit, credit.decimals
+    else:
+        asset = queries.asset(view, thing)
+        name = ("OUT-" if kind == "output" else "") + (name if asset is None else asset.name)
+    letters = re.sub(r"[^A-Z0-9]+", "-", name.upper()).strip("-")
+    letters = letters if letters[:1].isalpha() else f"C{letters}"
+    identity = show_id(Kind.CREDIT, thing).partition("-")[2][:8].upper()
+    return f"{letters[: COMMODITY_CHARACTERS_MAX - 9].rstrip('-')}.{identity}", decimals
+
+
+def _amount(view: View, kind: str, thing: bytes, amount: int) -> str:
+    name, decimals = _commodity(view, kind, thing)
+    return f"{decimal_text(amount, decimals)} {name}"
+
+
+def _day(time_ms: int, *, days: int = 0) -> str:
+    return (datetime.fromtimestamp(time_ms // 1000, UTC) + timedelta(days=days)).strftime("%Y-%m-%d")
+
+
+def _text(text: str) -> str:
+    escaped = safe(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
