@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -23,6 +23,7 @@ from dpnode.control.questions.base import Question
 from dpnode.control.server import Responder, serve_control
 from dpnode.driver import Driver
 from dpnode.errors import FailKind, Problem
+from dpnode.files import serve_file
 from dpnode.identity.identity import Identity
 from dpnode.net import (
     JOIN_PROTOCOL,
@@ -47,6 +48,7 @@ from dpnode.shelf import Founded, founding_commit, read_founded
 from dpnode.store.errors import JournalLost, StoreError
 from dpnode.store.journal import Journal, Record
 from dpnode.store.store import Store, open_store
+from dpnode.talk import Talk
 from dpnode.voting import open_votes
 from ledger.names import Kind, show_id
 from ledger.operations.members import member_of_peer
@@ -106,6 +108,7 @@ class _Daemon:
         founded = read_founded(await store.meta())
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
+            node.on_talk = Talk(node, nursery).perform
             nursery.start_soon(self._watch_signals)
             events, incoming = trio.open_memory_channel[NetEvent](EVENTS_WAITING_MAX)
             if founded is not None:
@@ -155,10 +158,14 @@ class _Daemon:
         node = self._node
         node.net = net
         net.answer(JOIN_PROTOCOL, self._guest, strangers=True)
+        net.offer_files(self._file)
         self._introduce(net)
 
     async def _guest(self, peer: PeerId, body: bytes) -> bytes:
         return await answer_guest(self._node, peer, body)
+
+    async def _file(self, peer: PeerId, request: bytes) -> tuple[int, AsyncIterator[bytes]]:
+        return await serve_file(self._node, peer, request)
 
     def _introduce(self, net: Net) -> None:
         """Tell the room whom to keep connected, and neighbours which network this is."""

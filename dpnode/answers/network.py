@@ -53,7 +53,7 @@ ASK_AGAIN_S = 0.1
 async def found(node: Node, question: NetworkFound, responder: Responder) -> Answer:
     """Found a network at a running node."""
     if node.founded is not None:
-        raise Problem(FailKind.REFUSED, f"this home belongs to {node.founded.charter.name} already: one home, one network")
+        raise Problem(FailKind.REFUSED, f"this home belongs to {node.founded.charter.name}: one home, one network")
     founded = make_network(
         node.identity, name=question.network_name, purpose=question.purpose, root_seed=question.root_seed
     )
@@ -109,7 +109,7 @@ def addresses_of(node: Node) -> list[str]:
 async def join(node: Node, question: NetworkJoin, responder: Responder) -> Answer:
     """Use an invitation: fetch the charter, have the joining entry recorded, catch up."""
     if node.founded is not None:
-        raise Problem(FailKind.REFUSED, f"this home belongs to {node.founded.charter.name} already: one home, one network")
+        raise Problem(FailKind.REFUSED, f"this home belongs to {node.founded.charter.name}: one home, one network")
     try:
         invitation = read_invitation(question.invitation, now().wall_ms)
     except RemoteError as problem:

@@ -83,12 +83,18 @@ def _stands(tx: Overlay, proposal: Proposal, context: Context) -> Refusal | None
 
 
 def _arbiter(tx: Overlay, proposal: Proposal, chosen: bytes | None) -> MemberId | None:
-    """Who will judge: a member, on the provider's list, and no party (W-9)."""
+    """Who will judge: a member, on the provider's list, and no party (W-9).
+
+    Where two members alone make a network there is nobody else: then a party stands in the place of the arbiter. It
+    may not rule its own job (a party is never its arbiter, `Job.party_of`), so that a dispute ends by silence.
+    """
     for candidate in proposal.arbiters:
         if chosen is not None and candidate != chosen:
             continue
         if candidate not in (proposal.provider, proposal.customer) and members.is_member(tx, candidate):
             return candidate
+    if chosen is None and set(proposal.arbiters) <= {proposal.provider, proposal.customer}:
+        return next((one for one in proposal.arbiters if members.is_member(tx, one)), None)
     return None
 
 

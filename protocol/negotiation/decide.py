@@ -224,7 +224,11 @@ class _Chain:
             for each in dict.fromkeys(candidates)
             if each not in (self.me, call.customer) and (not wanted or each in wanted) and self.world.is_member(each)
         )
-        return tuple(fit)[:ARBITERS_MAX]
+        chosen = tuple(fit)[:ARBITERS_MAX]
+        if chosen or call.arbiters or wanted:
+            return chosen
+        # Two members alone: the ledger lets a party stand in that place without ever ruling (W-9).
+        return tuple(each for each in candidates if self.world.is_member(each))[:1]
 
     def _distance_km(self) -> int | None:
         here, there = self.world.place_of(self.me), self.matter.call.where

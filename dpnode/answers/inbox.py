@@ -1,0 +1,154 @@
+"""Answers about what waits for a person, and why something was decided as it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dpnode.answers import job_views as views
+from dpnode.answers.job import awarded
+from dpnode.answers.shown import party
+from dpnode.clock import now
+from dpnode.control.answers import Answer, Done
+from dpnode.control.questions import job as asked
+from dpnode.control.questions.base import Question
+from dpnode.control.resolve import Candidate, resolve
+from dpnode.control.server import Responder
+from dpnode.errors import FailKind, Problem
+from dpnode.node import Node
+from dpnode.reading.naming import price_line_meant
+from ledger.names import Kind, show_id
+from ledger.operations.work_queries import job
+from protocol.negotiation.contents import read_call
+from protocol.negotiation.decision import Decision
+from protocol.negotiation.effects import Side
+from protocol.negotiation.inbox import Waiting
+from protocol.negotiation.inputs import Approve, Decline
+
+
+async def listed(node: Node, question: asked.InboxList, responder: Responder) -> Answer:
+    """What waits, soonest first."""
+    return Done(value={"items": [_row(node, one) for one in _waiting(node)]})
+
+
+def _waiting(node: Node) -> list[Waiting]:
+    return node.core.conversation.negotiation.inbox(now())
+
+
+def _meant(node: Node, text: str) -> Waiting:
+    waiting = {one.item.id: one for one in _waiting(node)}
+    found = resolve(text, [Candidate(kind=Kind.CALL, id=one) for one in waiting], what="waiting matter")
+    return waiting[found.id]
+
+
+def _row(node: Node, one: Waiting) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": show_id(Kind.CALL, one.item.id),
+        "kind": "choose a proposal" if one.item.side is Side.CUSTOMER else "answer a call",
+        "title": one.item.title,
+    }
+    if one.left_ms is not None:
+        row["left_ms"] = one.left_ms
+    deal = views.deal_of(node, one.item.id)
+    if deal is not None:
+        row["from"] = party(node.core.chain.state, deal.customer)
+        if deal.decision is not None and deal.decision.draft is not None:
+            row["price"] = views.price(node, deal.decision.draft.price)
+    return row
+
+
+async def show(node: Node, question: asked.InboxShow, responder: Responder) -> Answer:
+    """One waiting matter in full."""
+    one = _meant(node, question.id)
+    value = _row(node, one)
+    value["notes"] = list(one.item.lines)
+    deal, calling = views.deal_of(node, one.item.id), views.calling_of(node, one.item.id)
+    signed = deal.signed_call if deal is not None else calling.signed if calling is not None else None
+    if signed is not None:
+        told = views.of_call(node, read_call(signed.statement))
+        value |= {key: told[key] for key in ("function_name", "parameters", "quantity", "deliver_by_ms")}
+    if deal is not None and deal.decision is not None:
+        value["steps"] = _steps(deal.decision)
+    if calling is not None:
+        value["proposals"] = views.proposals(node, calling)
+    return Done(value=value)
+
+
+def _steps(decision: Decision) -> list[dict[str, Any]]:
+    return [
+        {"rule": step.rule, "verdict": step.verdict.value, "reason": step.reason.value, "detail": step.detail}
+        for step in decision.steps
+    ]
+
+
+async def approve(node: Node, question: asked.InboxApprove, responder: Responder) -> Answer:
+    """Let a waiting matter go ahead: sign the proposal, or award the best one."""
+    one = _meant(node, question.id)
+    total: int | None = None
+    if question.price:
+        if len(question.price) != 1:
+            raise Problem(FailKind.USAGE, "a price of one amount is asked here")
+        total = price_line_meant(node.core.chain.state, question.price[0])["amount"]
+    if question.dry_run:
+        return Done(value={"state": "waiting", "dry_run": True})
+    await node.negotiate(Approve(item=one.item.id, price_total=total))
+    if one.item.side is Side.CUSTOMER:
+        return await awarded(node, one.item.id, question.wait_ms)
+    deal = views.deal_of(node, one.item.id)
+    return Done(value={"state": deal.state.value if deal is not None else "answered", "binding": "recorded"})
+
+
+async def refuse(node: Node, question: asked.InboxRefuse, responder: Responder) -> Answer:
+    """Turn a waiting matter down."""
+    one = _meant(node, question.id)
+    if not question.dry_run:
+        await node.negotiate(Decline(item=one.item.id, text=question.reason))
+    return Done(value={"state": "waiting" if question.dry_run else "refused", "dry_run": question.dry_run})
+
+
+async def why(node: Node, question: asked.Why, responder: Responder) -> Answer:
+    """How a call, proposal or job was decided here."""
+    negotiation = node.core.conversation.negotiation
+    candidates = [Candidate(kind=Kind.CALL, id=one.call) for one in negotiation.calls()]
+    for calling in negotiation.calls():
+        candidates += [Candidate(kind=Kind.JOB, id=one.id) for one in calling.received]
+    for deal in negotiation.deals():
+        candidates.append(Candidate(kind=Kind.CALL, id=deal.call))
+        candidates += [Candidate(kind=Kind.JOB, id=one.id) for one in deal.offered]
+    found = resolve(question.id, candidates, what="call, proposal or job")
+    lines = negotiation.why(found.id)
+    value: dict[str, Any] = {"id": show_id(found.kind, found.id), "reasons": lines}
+    call_id = found.id
+    if found.kind is Kind.JOB:
+        view = job(node.core.chain.state, found.id)
+        call_id = view.job.call if view is not None else _call_of(node, found.id)
+    deal_found, calling_found = views.deal_of(node, call_id), views.calling_of(node, call_id)
+    if deal_found is not None:
+        value |= {"decision": deal_found.state.value, "reason": deal_found.text}
+        if deal_found.decision is not None:
+            value["steps"] = _steps(deal_found.decision)
+            if deal_found.decision.draft is not None:
+                value["sum"] = [{"what": line} for line in deal_found.decision.draft.price_lines]
+    if calling_found is not None:
+        value |= {"decision": calling_found.state.value, "reason": calling_found.text}
+        value["notes"] = [*calling_found.ranking, *(reply.text for reply in calling_found.replies)]
+    return Done(value=value)
+
+
+def _call_of(node: Node, proposal: bytes) -> bytes:
+    negotiation = node.core.conversation.negotiation
+    for calling in negotiation.calls():
+        if any(one.id == proposal for one in calling.received):
+            return calling.call
+    for deal in negotiation.deals():
+        if any(one.id == proposal for one in deal.offered):
+            return deal.call
+    return proposal
+
+
+ANSWERS: dict[type[Question], Any] = {
+    asked.InboxList: listed,
+    asked.InboxShow: show,
+    asked.InboxApprove: approve,
+    asked.InboxRefuse: refuse,
+    asked.Why: why,
+}
