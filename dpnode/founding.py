@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dpnode.clock import now
 from dpnode.errors import FailKind, Problem
 from dpnode.identity.identity import Identity
-from dpnode.net import peer_id_of
 from dpnode.shelf import Founded
 from ledger.charter import BadCharter, Limits, founding_id, write_charter
 from ledger.errors import RemoteError
 from ledger.keys import SigningKey, member_id
+from ledger.operations.membership import peer_id_of
 
 
 def make_network(
@@ -32,7 +32,7 @@ def make_network(
             {
                 "name": identity.name,
                 "next": identity.next_root_hash,
-                "peer": peer_id_of(identity.network_seed),
+                "peer": peer_id_of(SigningKey(identity.network_seed).public),
                 "root": root.public,
                 "sealing": identity.sealing,
                 "working": identity.working.public,

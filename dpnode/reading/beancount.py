@@ -49,6 +49,7 @@ class _Books:
         self._report = report
         self._chain = Chain.founded(source.charter)[0]
         self._opened: set[str] = set()
+        self._accounts: dict[bytes, str] = {}
 
     def lines(self) -> Iterator[str]:
         charter = self._source.charter
@@ -91,7 +92,7 @@ class _Books:
         postings: list[str] = []
         totals: dict[tuple[str, bytes], int] = {}
         for (kind, thing, state, member), amount in sorted(moved.items()):
-            account = f"{_account(view, member)}:{state}"
+            account = f"{self._account(view, member)}:{state}"
             yield from self._open(account, time_ms)
             yield from self._commodity(view, kind, thing, time_ms)
             postings.append(f"  {account}  {_amount(view, kind, thing, amount)}")
@@ -102,6 +103,15 @@ class _Books:
         if entry is not None:
             yield f"  entry: {_text(show_id(Kind.ENTRY, entry.id))}"
         yield from postings
+
+    def _account(self, view: View, member: bytes) -> str:
+        """A member's accounts; they keep the name under which they were first used."""
+        if member not in self._accounts:
+            person = queries.person(view, member)
+            letters = re.sub(r"[^A-Za-z0-9]+", "-", "" if person is None else person.name).strip("-") or "M"
+            identity = show_id(Kind.MEMBER, member).partition("-")[2][:8]
+            self._accounts[member] = f"Assets:{letters[:1].upper()}{letters[1:32]}-{identity}"
+        return self._accounts[member]
 
     def _open(self, account: str, time_ms: int) -> Iterator[str]:
         if account not in self._opened:
@@ -128,7 +138,7 @@ class _Books:
         yield ""
         for one in queries.all_accounts(state):
             for part, amount in (("Free", one.free), ("Held", one.held)):
-                account = f"{_account(state, one.member)}:{part}"
+                account = f"{self._account(state, one.member)}:{part}"
                 if account in self._opened:
                     day = _day(self._source.head.time_ms, days=1)
                     yield f"{day} balance {account}  {_amount(state, one.kind, one.thing, amount)}"
@@ -148,14 +158,6 @@ def _moved(before: View, after: Overlay) -> Moves:
                 if more:
                     moved[kind, thing, part, member] = more
     return moved
-
-
-def _account(view: View, member: bytes) -> str:
-    """An account that stays the same when a member changes their name: the id follows the name they joined under."""
-    person = queries.person(view, member)
-    letters = re.sub(r"[^A-Za-z0-9]+", "-", "" if person is None else person.name).strip("-") or "Member"
-    identity = show_id(Kind.MEMBER, member).partition("-")[2][:8]
-    return f"Assets:M-{identity}" if person is None else f"Assets:{letters[:1].upper()}{letters[1:32]}-{identity}"
 
 
 def _commodity(view: View, kind: str, thing: bytes) -> tuple[str, int]:

@@ -69,7 +69,7 @@ def _founded(meta: dict[str, bytes]) -> Chain:
     """The chain at height 0, its founders' signatures checked."""
     try:
         charter = read_charter(meta["charter"])
-        check_founding(charter, {member: signature for member, signature in decode(meta["founding"])})
+        check_founding(charter, dict(decode(meta["founding"])))
     except (RemoteError, KeyError, ValueError) as problem:
         raise wrong(0, f"the charter does not hold: {problem}") from problem
     return Chain.founded(charter)[0]
