@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -164,7 +164,7 @@ class _Daemon:
     async def _guest(self, peer: PeerId, body: bytes) -> bytes:
         return await answer_guest(self._node, peer, body)
 
-    async def _file(self, peer: PeerId, request: bytes) -> tuple[int, AsyncIterator[bytes]]:
+    async def _file(self, peer: PeerId, request: bytes) -> tuple[int, AsyncGenerator[bytes, None]]:
         return await serve_file(self._node, peer, request)
 
     def _introduce(self, net: Net) -> None:

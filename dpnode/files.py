@@ -11,7 +11,7 @@ import hashlib
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,7 @@ def _write(path: Path, content: bytes) -> None:
 # -- the customer's side
 
 
-async def serve_file(node: Node, peer: PeerId, request: bytes) -> tuple[int, AsyncIterator[bytes]]:
+async def serve_file(node: Node, peer: PeerId, request: bytes) -> tuple[int, AsyncGenerator[bytes, None]]:
     """What a provider asks for: its size and its bytes; raises `Polite`."""
     try:
         value = decode(request, bytes_max=1024)
@@ -137,11 +137,11 @@ def _was_awarded(node: Node, peer: PeerId, call: bytes) -> bool:
     )
 
 
-async def _chunks(data: bytes) -> AsyncIterator[bytes]:
+async def _chunks(data: bytes) -> AsyncGenerator[bytes, None]:
     yield data
 
 
-async def _file(salt: bytes, path: Path) -> AsyncIterator[bytes]:
+async def _file(salt: bytes, path: Path) -> AsyncGenerator[bytes, None]:
     yield salt
     async with await trio.open_file(path, "rb") as file:
         while chunk := await file.read(CHUNK_BYTES):
