@@ -84,7 +84,7 @@ def test_people_are_found_by_id_by_beginning_and_all_together(world: World) -> N
 
 def test_a_member_who_left_takes_gifts_or_was_invited_is_told_apart(world: World) -> None:
     member = world.ids[CUSTOMER]
-    record = world.state.get(b"member/" + member)
+    record = world.state.get(b"member/" + member) or {}
     world.state.put(b"member/" + member, {**record, "gifts": True, "left": 9, "sponsor": world.ids[PROVIDER]})
     found = queries.person(world.state, member)
     assert found is not None and found.takes_gifts
