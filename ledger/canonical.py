@@ -12,6 +12,7 @@ integers and NaN are accepted there, which is why the bytes are compared in the 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import msgpack
@@ -33,6 +34,8 @@ CONTAINERS_MAX = 20_000
 
 _CONTAINER_BYTES = bytes([*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF])
 _TAGS: dict[str, bytes] = {}
+_pack: Callable[[Value], bytes] = msgpack.Packer(use_bin_type=True).pack
+"""One packer for all: it holds no state between two values, and making one costs more than packing a small value."""
 
 
 class NotCanonical(RemoteError):
@@ -77,11 +80,6 @@ def decode(data: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MA
 def decode_own(data: bytes) -> Value:
     """The value of bytes that `encode` made here: as `decode`, without checking what we wrote ourselves."""
     return msgpack.unpackb(data, raw=False, use_list=True)
-
-
-def _pack(value: Value) -> bytes:
-    packed: bytes = msgpack.packb(value, use_bin_type=True)
-    return packed
 
 
 def _refuse_bombs(data: bytes) -> None:

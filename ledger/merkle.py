@@ -11,6 +11,7 @@ import hashlib
 from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from struct import Struct
 
 BUCKET_BITS = 16
 BUCKETS = 1 << BUCKET_BITS
@@ -19,6 +20,7 @@ HASH_BYTES = 32
 _NODE = b"dpnode/node/1"
 _BUCKET = b"dpnode/bucket/1"
 _sha = hashlib.sha256
+_length = Struct(">I").pack
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -64,14 +66,15 @@ def follow(leaf: bytes, path: Iterable[tuple[bool, bytes]]) -> bytes:
 
 def bucket_of(key: bytes) -> int:
     """The bucket a state key lives in: the first 16 bits of its SHA-256 (SPEC S-2)."""
-    return int.from_bytes(_sha(key).digest()[:2], "big")
+    digest = _sha(key).digest()
+    return digest[0] << 8 | digest[1]
 
 
 def bucket_hash(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The leaf of one bucket: its pairs in key order, each part behind its length in 4 bytes (SPEC S-2)."""
     parts = [_BUCKET]
     for key, value in pairs:
-        parts += (len(key).to_bytes(4, "big"), key, len(value).to_bytes(4, "big"), value)
+        parts += (_length(len(key)), key, _length(len(value)), value)
     return _sha(b"".join(parts)).digest()
 
 
@@ -97,20 +100,20 @@ class StateTree:
         hashes = [bucket_hash(())]
         for _ in range(BUCKET_BITS):
             hashes.append(node_hash(hashes[-1], hashes[-1]))
-        nodes = bytearray(HASH_BYTES)
+        # A list of shared hashes: an empty tree costs a megabyte, and a node is read without being copied.
+        self._nodes = [b""]
         for depth in range(BUCKET_BITS + 1):
-            nodes += hashes[BUCKET_BITS - depth] * (1 << depth)
-        self._nodes = nodes
+            self._nodes += [hashes[BUCKET_BITS - depth]] * (1 << depth)
         self._keys: dict[int, list[bytes]] = {}
 
     @property
     def root(self) -> bytes:
         """32 bytes that stand for the whole state."""
-        return self.node(1)
+        return self._nodes[1]
 
     def node(self, i: int) -> bytes:
         """The hash of node `i`."""
-        return bytes(self._nodes[i * HASH_BYTES : (i + 1) * HASH_BYTES])
+        return self._nodes[i]
 
     def preview(
         self, raw: Callable[[bytes], bytes | None], changed: Iterable[bytes], below: Sequence[TreeChange] = ()
@@ -127,29 +130,31 @@ class StateTree:
                 insort(members, key)
             elif not is_there and key in members:
                 members.remove(key)
+        under: dict[int, bytes] = {}
+        for change in below:
+            under |= change.nodes
         nodes: dict[int, bytes] = {}
-        level = set()
         for bucket, members in keys.items():
-            nodes[BUCKETS + bucket] = bucket_hash((key, raw(key) or b"") for key in members)
-            level.add((BUCKETS + bucket) >> 1)
+            nodes[BUCKETS + bucket] = bucket_hash([(key, raw(key) or b"") for key in members])
+        # Level by level, each node once however many of its leaves changed. No hash is empty, so `or` finds the newest.
+        level = {i >> 1 for i in nodes}
+        new, older, settled = nodes.get, under.get, self._nodes
         while level:
-            above = set()
             for i in level:
-                left, right = nodes.get(2 * i), nodes.get(2 * i + 1)
-                if left is None:
-                    left = self._node(2 * i, below)
-                elif right is None:
-                    right = self._node(2 * i + 1, below)
-                nodes[i] = _sha(_NODE + left + (right or self._node(2 * i + 1, below))).digest()
-                if i > 1:
-                    above.add(i >> 1)
-            level = above
+                left, right = 2 * i, 2 * i + 1
+                nodes[i] = _sha(
+                    _NODE
+                    + (new(left) or older(left) or settled[left])
+                    + (new(right) or older(right) or settled[right])
+                ).digest()
+            level = {i >> 1 for i in level if i > 1}
         return TreeChange(nodes, keys)
 
     def apply(self, change: TreeChange) -> None:
         """Make a previewed change, with nothing below it left out, part of the tree."""
+        nodes = self._nodes
         for i, value in change.nodes.items():
-            self._nodes[i * HASH_BYTES : (i + 1) * HASH_BYTES] = value
+            nodes[i] = value
         for bucket, members in change.keys.items():
             if members:
                 self._keys[bucket] = members
@@ -168,12 +173,6 @@ class StateTree:
             siblings.append(self.node(i ^ 1))
             i >>= 1
         return siblings
-
-    def _node(self, i: int, below: Sequence[TreeChange]) -> bytes:
-        for change in reversed(below):
-            if (found := change.nodes.get(i)) is not None:
-                return found
-        return self.node(i)
 
     def _bucket(self, bucket: int, below: Sequence[TreeChange]) -> Sequence[bytes]:
         for change in reversed(below):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sortedcontainers import SortedDict
+from sortedcontainers import SortedList
 
 from ledger.canonical import Value, decode_own, encode
 from ledger.merkle import StateTree, TreeChange
@@ -72,10 +72,12 @@ class Settled:
 class State(_Reading):
     """What is final: the base every overlay stands on."""
 
-    __slots__ = ("_tree", "_values")
+    __slots__ = ("_order", "_tree", "_values")
 
     def __init__(self, pairs: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        self._values: SortedDict[bytes, bytes] = SortedDict(pairs)
+        # Beside a plain map the keys in order: most writes change a value, and these then cost no search.
+        self._values: dict[bytes, bytes] = dict(pairs)
+        self._order: SortedList[bytes] = SortedList(self._values)
         self._tree = StateTree()
         self._tree.apply(self._tree.preview(self.raw, self._values))
 
@@ -84,12 +86,11 @@ class State(_Reading):
 
     def raw(self, key: bytes) -> bytes | None:
         """The canonical bytes under `key`, or None."""
-        found: bytes | None = self._values.get(key)
-        return found
+        return self._values.get(key)
 
     def raw_range(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """All pairs whose key begins with `prefix`, in key order."""
-        for key in self._values.irange(prefix):
+        for key in self._order.irange(prefix):
             if not key.startswith(prefix):
                 return
             yield key, self._values[key]
@@ -97,13 +98,13 @@ class State(_Reading):
     def settle(self, changes: dict[bytes, bytes | None], below: Sequence[Settled] = ()) -> Settled:
         """The root as it will be after `below` (oldest first) and `changes`; the state stays as it is (SPEC S-2)."""
 
+        layers = [changes, *(settled.changes for settled in reversed(below))]
+
         def raw(key: bytes) -> bytes | None:
-            if key in changes:
-                return changes[key]
-            for settled in reversed(below):
-                if key in settled.changes:
-                    return settled.changes[key]
-            return self.raw(key)
+            for layer in layers:
+                if key in layer:
+                    return layer[key]
+            return self._values.get(key)
 
         trees = [settled.tree for settled in below]
         tree = self._tree.preview(raw, changes, trees)
@@ -112,11 +113,14 @@ class State(_Reading):
 
     def merge(self, settled: Settled) -> None:
         """Make settled changes, with nothing below them left out, part of what is final."""
+        values = self._values
+        fresh = [key for key, value in settled.changes.items() if value is not None and key not in values]
         for key, value in settled.changes.items():
-            if value is None:
-                self._values.pop(key, None)
-            else:
-                self._values[key] = value
+            if value is not None:
+                values[key] = value
+            elif values.pop(key, None) is not None:
+                self._order.remove(key)
+        self._order.update(fresh)
         self._tree.apply(settled.tree)
 
     @property
@@ -142,9 +146,8 @@ class Overlay(_Reading):
 
     def raw(self, key: bytes) -> bytes | None:
         """The canonical bytes under `key`, or None."""
-        if key in self.changes:
-            return self.changes[key]
-        return self._below.raw(key)
+        changes = self.changes
+        return changes[key] if key in changes else self._below.raw(key)
 
     def raw_range(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """All pairs whose key begins with `prefix`, in key order."""
