@@ -159,6 +159,7 @@ class Town:
         assert self.chain.check(step.blocks, step.head.view).head == step.head
         self.chain.take(step)
         self.steps.append(step)
+        self.now_ms = max(self.now_ms, self.chain.head.time_ms + 1)
         return step
 
     def do(self, signer: SigningKey, name: str, fields: dict[str, Any] | None = None) -> str:
