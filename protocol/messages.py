@@ -7,7 +7,7 @@ checks form and bounds and nothing else. Entries, blocks and statements travel a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from ledger.canonical import Value, decode, encode
 from ledger.errors import RemoteError
@@ -153,11 +153,43 @@ class Talk:
     body: dict[str, Value]
 
 
-Message = Hello | NewHead | AskRange | Blocks | Entries | Have | Adverts | Records | AskDefinitions | Definitions | Talk
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareOffer:
+    """Units of an asset offered to the receiving member, as the giver signed it."""
+
+    TYPE: ClassVar[str] = "share-offer"
+    FORM: ClassVar[Map] = Map({"offer": STATEMENT})
+    offer: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareAccepted:
+    """The receiver's signature under the transfer that was offered."""
+
+    TYPE: ClassVar[str] = "share-accepted"
+    FORM: ClassVar[Map] = Map({"accept": STATEMENT})
+    accept: dict[str, Value]
+
+
+Message = (
+    Hello
+    | NewHead
+    | AskRange
+    | Blocks
+    | Entries
+    | Have
+    | Adverts
+    | Records
+    | AskDefinitions
+    | Definitions
+    | Talk
+    | ShareOffer
+    | ShareAccepted
+)
 
 MESSAGES: dict[str, type[Any]] = {
     kind.TYPE: kind
-    for kind in (Hello, NewHead, AskRange, Blocks, Entries, Have, Adverts, Records, AskDefinitions, Definitions, Talk)
+    for kind in get_args(Message)
 }
 
 
