@@ -15,6 +15,7 @@ from typing import Any
 import trio
 
 from config.settings import Settings
+from dpnode.answers.capability import reload_offers
 from dpnode.answers.network import addresses_of, answer_guest
 from dpnode.answers.registry import answer
 from dpnode.assembly import assemble, load_chain
@@ -254,7 +255,10 @@ class _Daemon:
         node.driver = Driver(node.core, node.store, node.net, self._journal, node.tell, node.negotiated)
         self._nursery.start_soon(self._run_driver, node.driver)
         await node.driver.give(Reachable(addresses=tuple(addresses_of(node))))
-        await node.driver.give(Offered(offers=tuple(node.parts.offers.offers.values())))
+        own = reload_offers(node)
+        for problem in node.reminders:
+            log.warning("%s", problem)
+        await node.driver.give(Offered(offers=tuple(one.offer for one in own.values())))
         for peer in node.net.peers():
             if peer.linked:
                 await node.driver.give(PeerConnected(peer=peer.peer_id))

@@ -1,0 +1,281 @@
+"""Answers about what this node offers and what the network offers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dpnode.answers.shown import name_of, party
+from dpnode.assembly import own_place, show_money
+from dpnode.clock import now
+from dpnode.control.answers import Answer, Done
+from dpnode.control.questions import capability as asked
+from dpnode.control.questions.base import Question
+from dpnode.control.resolve import Candidate, resolve
+from dpnode.control.server import Responder
+from dpnode.errors import FailKind, Problem
+from dpnode.node import Node
+from dpnode.offers import OwnOffer, credits_known, put_file, read_folder, read_text
+from dpnode.reading.naming import person_meant
+from ledger.canonical import digest
+from ledger.names import Kind, short, show_id
+from protocol.capability.catalogue import UnknownFunction
+from protocol.capability.derivation import read_value
+from protocol.capability.directory import Found, Listed
+from protocol.capability.hours import show_hours
+from protocol.capability.matching import Want
+from protocol.capability.offer_files import read_offer, write_offer_toml
+from protocol.capability.offers import Limit, Offer, Price, Rate, show_duration, show_limit
+from protocol.capability.places import Place, distance_km
+from protocol.capability.reading import WrongFile
+from protocol.exchange.bounds import FILE_BYTES_MAX
+from protocol.exchange.findings import Severity
+from protocol.exchange.okw import read_facility
+from protocol.exchange.okw_offers import OfferDraft, offers_from_facility
+from protocol.exchange.with_catalogue import CatalogueFunctions
+from protocol.inputs import Offered
+
+
+def offer_id(name: str) -> bytes:
+    """What an offer of ours is called by: 32 bytes of its name."""
+    return digest("offer", name.encode("utf-8"))
+
+
+def reload_offers(node: Node) -> dict[str, OwnOffer]:
+    """Read the offers folder again; broken files become reminders."""
+    assert node.parts is not None
+    folder = read_folder(node.home, node.parts.catalogue, node.core.chain.state)
+    node.reminders = list(folder.problems)
+    node.parts.offers.offers = {name: one.offer for name, one in folder.offers.items()}
+    return dict(folder.offers)
+
+
+async def _advertise(node: Node) -> dict[str, OwnOffer]:
+    offers = reload_offers(node)
+    if node.driver is not None:
+        await node.driver.give(Offered(offers=tuple(one.offer for one in offers.values())))
+    return offers
+
+
+async def add(node: Node, question: asked.CapabilityAdd, responder: Responder) -> Answer:
+    """Offer what a file describes."""
+    path = Path(question.path)
+    parts = node.parts
+    state = node.core.chain.state
+    assert parts is not None
+    try:
+        text = read_text(path)
+        offer = read_offer(text, str(path), parts.catalogue, credits_known(state))
+    except WrongFile as problem:
+        raise Problem(FailKind.FAILED, str(problem)) from problem
+    except (OSError, UnicodeDecodeError) as problem:
+        raise Problem(FailKind.FAILED, f"{path} cannot be read as text: {problem}") from problem
+    known = reload_offers(node)
+    if offer.name in known and known[offer.name].path.resolve() != path.resolve():
+        raise Problem(
+            FailKind.REFUSED,
+            f'you offer a "{offer.name}" already, by {known[offer.name].path}: remove it first, or choose another name',
+        )
+    if question.dry_run:
+        return Done(value={**_told(node, offer, None), "dry_run": True})
+    if offer.name not in known:
+        put_file(node.home, offer.name, text)
+    offers = await _advertise(node)
+    return Done(value=_told(node, offer, offers.get(offer.name)))
+
+
+def _own(node: Node, text: str) -> OwnOffer:
+    offers = reload_offers(node)
+    candidates = [Candidate(kind=Kind.HASH, id=offer_id(name), name=name) for name in offers]
+    return offers[resolve(text, candidates, what="capability").name]
+
+
+async def show(node: Node, question: asked.CapabilityShow, responder: Responder) -> Answer:
+    """One offer in full."""
+    own = _own(node, question.id)
+    return Done(value=_told(node, own.offer, own))
+
+
+async def listed(node: Node, question: asked.CapabilityList, responder: Responder) -> Answer:
+    """What this node offers."""
+    offers = reload_offers(node)
+    return Done(value={"capabilities": [_told(node, one.offer, one) for one in offers.values()]})
+
+
+async def remove(node: Node, question: asked.CapabilityRemove, responder: Responder) -> Answer:
+    """Withdraw an offer; its file is kept beside, so that it can be added again."""
+    own = _own(node, question.id)
+    value = _told(node, own.offer, None)
+    if question.dry_run:
+        return Done(value={**value, "dry_run": True})
+    kept = own.path.with_suffix(".removed")
+    own.path.replace(kept)
+    await _advertise(node)
+    return Done(value={**value, "state": "withdrawn", "notes": [f"its file lies at {kept}: `dpnode cap add` takes it back"]})
+
+
+async def import_facility(node: Node, question: asked.CapabilityImport, responder: Responder) -> Answer:
+    """Drafts from an Open Know-Where file: what it says is taken, what it lacks is listed."""
+    path = Path(question.path)
+    parts = node.parts
+    assert parts is not None
+    try:
+        with path.open("rb") as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise Problem(FailKind.NOT_FOUND, f"the facility {path} cannot be read: {error.strerror}") from error
+    reading = read_facility(data, path.name)
+    if reading.facility is None:
+        said = [str(one) for one in reading.findings if one.severity is Severity.ERROR]
+        raise Problem(FailKind.FAILED, "; ".join(said) or f"{path.name} is no facility")
+    found = offers_from_facility(reading.facility, CatalogueFunctions(catalogue=parts.catalogue))
+    rows, missing = [], [{"equipment": "the facility", "missing": [line]} for line in found.missing]
+    for number, draft in enumerate(found.drafts, start=1):
+        offer = _of_draft(node, draft, number)
+        lacks = [*draft.missing, "the price and the time it takes"]
+        missing.append({"equipment": offer.name, "missing": lacks})
+        row = {"id": show_id(Kind.HASH, offer_id(offer.name)), "label": offer.name, "function_name": draft.function}
+        row |= {"state": "draft", "limits": _limits(offer)}
+        if not question.dry_run:
+            function = parts.catalogue.named(draft.function)
+            lines = "".join(f"# Missing: {one}.\n" for one in lacks)
+            row["path"] = str(put_draft(node, offer.name, lines + write_offer_toml(offer, function)))
+        rows.append(row)
+    value: dict[str, Any] = {"facility": reading.facility.name, "capabilities": rows, "missing": missing}
+    notes = [str(one) for one in reading.findings if one.severity is not Severity.ERROR][:16]
+    if rows and not question.dry_run:
+        notes.append("complete the drafts with price and time, then give each to `dpnode cap add`")
+    value["notes"] = notes
+    if question.dry_run:
+        value["dry_run"] = True
+    return Done(value=value)
+
+
+def put_draft(node: Node, name: str, text: str) -> Path:
+    """A draft lies in the offers folder under an ending that is not offered."""
+    path = put_file(node.home, name, text)
+    draft = path.with_suffix(".draft")
+    path.replace(draft)
+    return draft
+
+
+def _of_draft(node: Node, draft: OfferDraft, number: int) -> Offer:
+    assert node.parts is not None
+    function = node.parts.catalogue.named(draft.function)
+    limits: dict[str, Limit] = {
+        limit.parameter: Limit(least=limit.least, most=limit.most) for limit in draft.limits
+    }
+    if draft.materials:
+        limits["material"] = Limit(among=tuple(sorted(draft.materials)))
+    return Offer(name=f"{draft.machine or draft.function} {number}"[:60], function=function.hash, limits=limits)
+
+
+# -- the network's
+
+
+async def search(node: Node, question: asked.DirectorySearch, responder: Responder) -> Answer:
+    """Who offers what."""
+    parts = node.parts
+    assert parts is not None
+    directory = node.core.directory.directory
+    now_ms = now().wall_ms
+    notes: list[str] = []
+    rows: list[Found | Listed]
+    if question.function is not None:
+        try:
+            function = parts.catalogue.named(question.function)
+            parameters = {name: read_value(function, name, text) for name, text in question.parameters.items()}
+        except UnknownFunction as problem:
+            raise Problem(FailKind.NOT_FOUND, str(problem)) from problem
+        except ValueError as problem:
+            raise Problem(FailKind.USAGE, str(problem)) from problem
+        want = Want(function=function.hash, parameters=parameters, place=own_place(node.settings))
+        rows = list(directory.find(want, now_ms, limit=question.limit))
+        if not rows:
+            notes.append(directory.explain_none(want, now_ms))
+    else:
+        rows = list(directory.search(question.words, now_ms, limit=question.limit))
+    if question.member is not None:
+        member = person_meant(node.core.chain.state, question.member).id
+        rows = [row for row in rows if row.member == member]
+    adverts = [_row(node, row) for row in rows[: question.limit]]
+    return Done(value={"adverts": adverts, "total": len(rows), "notes": notes})
+
+
+def _row(node: Node, row: Found | Listed) -> dict[str, Any]:
+    advert = node.core.directory.directory.advert(row.member)
+    place = row.offer.place or (advert.place if advert is not None else None)
+    value = _told(node, row.offer, None)
+    value["member"] = party(node.core.chain.state, row.member)
+    if advert is not None:
+        value["until_ms"] = advert.until_ms
+    here = own_place(node.settings)
+    if place is not None and here is not None:
+        value["distance_km"] = distance_km(Place(lat_cdeg=place.lat_cdeg, lon_cdeg=place.lon_cdeg), here)
+    return value
+
+
+# -- telling
+
+
+def _told(node: Node, offer: Offer, own: OwnOffer | None) -> dict[str, Any]:
+    assert node.parts is not None
+    function = node.parts.catalogue.by_hash(offer.function)
+    value: dict[str, Any] = {
+        "id": show_id(Kind.HASH, offer_id(offer.name)),
+        "label": offer.name,
+        "function": show_id(Kind.FUNCTION, offer.function),
+        "function_name": short(Kind.FUNCTION, offer.function) if function is None else function.name,
+        "limits": _limits(offer),
+        "price": "asked of a person" if offer.price is None else _price(node, offer.price),
+        "rate": _rate(offer.time),
+        "lead_time_ms": offer.lead_ms,
+        "hours": show_hours(offer.hours) if offer.hours.spans else "always",
+        "state": "offered" if own is not None else "known",
+    }
+    if own is not None:
+        value["path"] = str(own.path)
+        value["member"] = {
+            "id": show_id(Kind.MEMBER, node.identity.member),
+            "name": name_of(node.core.chain.state, node.identity.member),
+        }
+        advert = node.core.directory.directory.advert(node.identity.member)
+        if advert is not None:
+            value["until_ms"] = advert.until_ms
+    return value
+
+
+def _limits(offer: Offer) -> dict[str, str]:
+    return {name: show_limit(limit) for name, limit in sorted(offer.limits.items())}
+
+
+def _price(node: Node, price: Price) -> str:
+    def money(amount: Any) -> str:
+        return show_money(node.core.chain, price.credit, amount)
+
+    return _parts(price.rate, money)
+
+
+def _rate(rate: Rate) -> str:
+    return _parts(rate, show_duration)
+
+
+def _parts(rate: Rate, show_one: Any) -> str:
+    parts = []
+    if rate.set_up:
+        parts.append(f"{show_one(rate.set_up)} once")
+    if rate.per_piece:
+        parts.append(f"{show_one(rate.per_piece)} a piece")
+    for name, one in sorted(rate.per.items()):
+        parts.append(f"{show_one(one.fraction)} per {one.unit} of {name}")
+    return " + ".join(parts) or "nothing"
+
+
+ANSWERS: dict[type[Question], Any] = {
+    asked.CapabilityAdd: add,
+    asked.CapabilityList: listed,
+    asked.CapabilityShow: show,
+    asked.CapabilityRemove: remove,
+    asked.CapabilityImport: import_facility,
+    asked.DirectorySearch: search,
+}

@@ -1,0 +1,352 @@
+"""Four workshops on one machine do one real job, from a part in a design file to a receipt in everybody's ledger.
+
+Every step is a `dpnode` command as a person would give it, run as a process of its own; the four nodes are daemons
+with homes, keys and databases of their own, on loopback. It fails unless two different nodes end with the same ledger.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+PROJECT = Path(__file__).resolve().parent.parent
+SAMPLES = PROJECT / "config" / "samples"
+NODES = ("founder", "printshop", "woodshop", "customer")
+EQUAL_WITHIN_S = 30
+"""How long the nodes may take to hold the same ledger after the last entry."""
+STEPS = 14
+
+
+class Failed(Exception):
+    """A step did not come out as it must."""
+
+
+class Neighbourhood:
+    """The homes of four nodes, and the commands given to them."""
+
+    def __init__(self, folder: Path, *, quiet: bool) -> None:
+        self.folder = folder
+        self.quiet = quiet
+        self._step = 0
+
+    def say(self, text: str) -> None:
+        """One line or two of the story."""
+        if not self.quiet:
+            print(text, flush=True)
+
+    def step(self, text: str) -> None:
+        """The next step, counted."""
+        self._step += 1
+        self.say(f"[{self._step:>2}/{STEPS}] {text}")
+
+    def dpnode(self, node: str, *arguments: str, within_s: float = 120) -> dict[str, Any]:
+        """Give one node a command; its answer as a map. Raises `Failed` with the sentence it printed."""
+        command = [sys.executable, "-m", "dpnode.cli.main", *arguments, "--home", str(self.folder / node), "--json"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=within_s, env=environment(), check=False
+        )
+        lines = done.stdout.strip().splitlines()
+        answer: dict[str, Any] = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
+        if done.returncode:
+            said = answer.get("error") or done.stderr.strip() or done.stdout.strip()
+            raise Failed(f"`dpnode {' '.join(arguments[:3])}` at {node} ended with {done.returncode}: {said}")
+        return answer
+
+    def show(self, node: str, *arguments: str) -> None:
+        """Print what a command shows a person."""
+        command = [sys.executable, "-m", "dpnode.cli.main", *arguments, "--home", str(self.folder / node)]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
+        self.say("\n".join("      " + line for line in done.stdout.rstrip().splitlines()))
+
+    def settle(self, node: str) -> None:
+        """Write the settings that several nodes on one machine need."""
+        path = self.folder / node / "config.toml"
+        text = path.read_text("utf-8")
+        wanted = {
+            "listen": '["/ip4/127.0.0.1/tcp/0"]',
+            "mdns": "false",
+            "allow_loopback": "true",
+            "preset": '"accept-what-fits"',
+        }
+        for key, value in wanted.items():
+            text, count = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
+            if count != 1:
+                raise Failed(f"{path} has no key {key}")
+        path.write_text(text, "utf-8")
+
+    def stop(self) -> None:
+        """End every daemon that runs here, by its own command, else by its pid."""
+        for node in NODES:
+            home = self.folder / node
+            pid_file = home / "run" / "pid"
+            if not home.exists() or not pid_file.exists():
+                continue
+            try:
+                self.dpnode(node, "down", within_s=20)
+            except (Failed, subprocess.TimeoutExpired):
+                try:
+                    os.kill(int(pid_file.read_text().split()[0]), signal.SIGTERM)
+                except (OSError, ValueError, IndexError):
+                    pass
+
+
+def environment() -> dict[str, str]:
+    """Our own environment, with the project on the path and byte code allowed."""
+    inherited = {key: value for key, value in os.environ.items() if key not in ("DPNODE_HOME", "PYTHONDONTWRITEBYTECODE")}
+    return {**inherited, "PYTHONPATH": str(PROJECT)}
+
+
+def run(options: argparse.Namespace, there: Neighbourhood) -> dict[str, Any]:
+    """The whole story; returns what `--json` prints."""
+    began = time.monotonic()
+    there.step("Four workshops make their keys: a founder, two workshops, a customer.")
+    for node in NODES:
+        there.dpnode(node, "init", "--name", node)
+        there.settle(node)
+    there.step("The founder founds a network and is its first witness; four daemons start.")
+    network = there.dpnode("founder", "network", "found", "Neighbourhood", "--purpose", "We make things here")["network"]
+    for node in NODES:
+        there.dpnode(node, "up")
+    there.step("The others join, each by an invitation of its own.")
+    for node in NODES[1:]:
+        invitation = there.dpnode("founder", "network", "invite", "--for", node)["invitation"]
+        there.dpnode(node, "network", "join", invitation)
+    there.step("The founder opens a credit and issues 500.00 EUR to the customer.")
+    there.dpnode(
+        "founder", "credit", "open", "EUR", "--decimals", "2", "--redeemable", "one euro in goods at the founder's"
+    )
+    there.dpnode("founder", "credit", "issue", "500.00 EUR", "--to", "customer")
+    there.step("The printshop registers its printer and hands a quarter each to the founder and the customer.")
+    asset = there.dpnode("printshop", "asset", "register", "Desk printer", "--kind", "3d-printer")["asset"]
+    own(there, asset)
+    there.step("Both workshops publish what they can do.")
+    offer(there, "printshop", "printer.toml", asset=asset)
+    offer(there, "woodshop", "router.toml")
+    offer(there, "woodshop", "printer.toml", name="Old printer", dearer=True)
+    job = call(options, there)
+    deliver(there, job)
+    there.step("Every node holds the same ledger:")
+    states = equal(there)
+    shown = there.dpnode("customer", "job", "show", job["job"])
+    state = states["customer"]
+    for node in ("founder", "customer"):
+        there.say(f"\n   As {node} sees it (height {states[node]['height']}, root {states[node]['root'][:16]}...):")
+        there.show(node, "ledger", "balance", "--all")
+        there.show(node, "ledger", "shares", "Desk printer")
+        there.show(node, "ledger", "journal", "--family", "work")
+    return {
+        "nodes": list(NODES),
+        "network": network["id"],
+        "job": {
+            "id": job["job"],
+            "state": shown["state"],
+            "provider": shown["provider"]["name"],
+            "price": shown["price"],
+            "quantity": shown["quantity"],
+            "design": shown.get("design", ""),
+            "part": shown.get("part", ""),
+            "files": len(job["files"]),
+        },
+        "height": state["height"],
+        "entries": state["entries"],
+        "state_roots": [states[node]["root"] for node in NODES],
+        "seconds": round(time.monotonic() - began, 2),
+    }
+
+
+def own(there: Neighbourhood, asset: str) -> None:
+    """The printer's units go to two more members, who accept them."""
+    for node in ("founder", "customer"):
+        there.dpnode("printshop", "share", "transfer", asset, node, "250000")
+        deadline = time.monotonic() + EQUAL_WITHIN_S
+        while not (offers := there.dpnode(node, "share", "accept").get("offers")):
+            if time.monotonic() > deadline:
+                raise Failed(f"the offered units did not reach {node}")
+        there.dpnode(node, "share", "accept", offers[0]["id"])
+    deadline = time.monotonic() + EQUAL_WITHIN_S
+    while len(there.dpnode("printshop", "ledger", "shares", asset)["owners"]) < 3:
+        if time.monotonic() > deadline:
+            raise Failed("the printer's units did not change hands")
+    there.show("printshop", "ledger", "shares", asset)
+
+
+def offer(
+    there: Neighbourhood, node: str, sample: str, *, asset: str = "", name: str = "", dearer: bool = False
+) -> None:
+    """Publish a capability file made from a sample."""
+    text = (SAMPLES / "offers" / sample).read_text("utf-8")
+    if name:
+        text = re.sub(r'(?m)^name = .*$', f'name = "{name}"', text)
+    if asset:
+        text = re.sub(r"(?m)^# asset = .*$", f'asset = "{asset}"', text)
+    if dearer:
+        text = text.replace('mass = "0.04"', 'mass = "0.09"')
+    path = there.folder / f"{node}-{sample}"
+    path.write_text(text, "utf-8")
+    there.dpnode(node, "cap", "add", str(path))
+
+
+def call(options: argparse.Namespace, there: Neighbourhood) -> dict[str, Any]:
+    """The customer calls for the part; the policies of all three decide by themselves."""
+    design = str(options.design.resolve())
+    part = f"'{options.part}' of {options.design.name}" if options.part else options.design.name
+    there.step(f"The customer's node calls for {options.quantity} x {part}.")
+    wanted = ["--part", options.part] if options.part else []
+    parameters = [argument for one in options.param for argument in ("--param", one)]
+    answer = there.dpnode(
+        "customer", "job", "call", "--design", design, *wanted, *parameters, "--quantity", str(options.quantity),
+        "--by", "5d", "--reply-by", "20s", "--wait", "60s",
+    )
+    asked = ", ".join(member["name"] for member in answer["asked"])
+    there.say(f"      asked: {asked}")
+    for proposal in answer.get("proposals", []):
+        there.say(f"      {proposal['provider']['name']} proposes {shown(proposal['price'])}")
+    if "job" not in answer:
+        raise Failed(f"no job came of it: {answer.get('state')}; {'; '.join(answer.get('notes', []))}")
+    there.step(f"Awarded to {answer['provider']['name']} for {shown(answer['price'])}; the money is held on the ledger.")
+    provider = answer["provider"]["name"]
+    there.show("customer", "why", answer["call"])
+    there.step(f"The files of the part travel to {provider}.")
+    answer["files"] = files(there, provider, answer)
+    return answer
+
+
+def files(there: Neighbourhood, provider: str, job: dict[str, Any]) -> list[dict[str, Any]]:
+    """Wait until the provider holds the files of the job."""
+    deadline = time.monotonic() + EQUAL_WITHIN_S
+    expected = 1
+    while True:
+        try:
+            found: list[dict[str, Any]] = there.dpnode(provider, "job", "show", job["job"]).get("files", [])
+        except Failed:
+            found = []
+        if len(found) >= expected:
+            for one in found:
+                there.say(f"      {one['name']}, {one['bytes']} bytes")
+            return found
+        if time.monotonic() > deadline:
+            raise Failed(f"the files did not reach {provider}")
+
+
+def deliver(there: Neighbourhood, job: dict[str, Any]) -> None:
+    """What people do: report progress, hand the pieces over, receipt them."""
+    provider = job["provider"]["name"]
+    there.step(f"{provider}: half of it is made (`dpnode job progress`).")
+    there.dpnode(provider, "job", "progress", job["job"], "--percent", "50", "--note", "first plate is off the machine")
+    there.step(f"{provider}: delivered (`dpnode job deliver`).")
+    there.dpnode(provider, "job", "deliver", job["job"])
+    there.step("customer: received and good (`dpnode job receive`); the money is paid.")
+    equal(there)
+    there.dpnode("customer", "job", "receive", job["job"], "--quality", "clean and to size")
+    there.show("customer", "job", "show", job["job"])
+    there.step("All four look once more.")
+
+
+def equal(there: Neighbourhood) -> dict[str, dict[str, Any]]:
+    """The ledger's status at every node, once they are equal; raises `Failed` where they never are."""
+    deadline = time.monotonic() + EQUAL_WITHIN_S
+    while True:
+        states = {node: there.dpnode(node, "ledger", "status") for node in NODES}
+        if len({(state["height"], state["root"]) for state in states.values()}) == 1:
+            return states
+        if time.monotonic() > deadline:
+            heights = ", ".join(f"{node} at {state['height']}" for node, state in states.items())
+            raise Failed(f"the ledgers differ: {heights}")
+
+
+def shown(price: Sequence[dict[str, Any]]) -> str:
+    """A price in words."""
+    parts = []
+    for line in price:
+        digits = str(line["amount"]).rjust(line["decimals"] + 1, "0")
+        point = len(digits) - line["decimals"]
+        parts.append(f"{digits[:point]}.{digits[point:]} {line['name']}" if line["decimals"] else f"{digits} {line['name']}")
+    return " + ".join(parts)
+
+
+def look_around(there: Neighbourhood) -> None:
+    """How to go on with homes that were kept."""
+    own_dpnode = f"{sys.executable} -m dpnode.cli.main"
+    print(f"\nThe four nodes go on running under {there.folder}. Look around, from {PROJECT}:")
+    print(f"  {own_dpnode} status --home {there.folder}/customer")
+    print(f"  {own_dpnode} job list --home {there.folder}/printshop")
+    print(f"Stop them: for n in {' '.join(NODES)}; do {own_dpnode} down --home {there.folder}/$n; done")
+
+
+def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What was asked for on the command line."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/neighbourhood",
+        description="Four real nodes on this machine do one job, from a part in a design file to a receipt.",
+        epilog="Example: scripts/neighbourhood --design config/samples/okh.toml --part Rail --quantity 2",
+    )
+    parser.add_argument("--design", type=Path, help="an Open Know-How manifest (the sample tool rail)")
+    parser.add_argument("--part", help="the part of it; not needed when it has one")
+    parser.add_argument("--quantity", type=int, default=4, help="how many (4)")
+    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="what the design leaves open")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the homes there and the daemons running")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    options = parser.parse_args(arguments)
+    if options.design is None:
+        options.design = SAMPLES / "okh.toml"
+        options.part = options.part or "Hook"
+    if not options.design.is_file():
+        parser.error(f"{options.design} is not there")
+    if options.quantity < 1:
+        parser.error("at least one piece is needed")
+    if options.keep is not None and options.keep.exists() and any(options.keep.iterdir()):
+        parser.error(f"{options.keep} holds something already; choose an empty or new folder")
+    return options
+
+
+def interrupted(number: int, frame: object) -> NoReturn:
+    """SIGTERM ends like Ctrl-C, so that the daemons are stopped, too."""
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it; 0 only if all of it held."""
+    options = options_of(arguments)
+    signal.signal(signal.SIGTERM, interrupted)
+    if options.keep is not None:
+        options.keep.mkdir(parents=True, exist_ok=True)
+    folder = options.keep.resolve() if options.keep is not None else Path(tempfile.mkdtemp(prefix="dpn-"))
+    there = Neighbourhood(folder, quiet=False)
+    held = False
+    try:
+        result = run(options, there)
+        held = True
+    except Failed as failed:
+        print(f"neighbourhood: {failed}", file=sys.stderr)
+    except subprocess.TimeoutExpired as late:
+        print(f"neighbourhood: a command took longer than {late.timeout:.0f} s", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("neighbourhood: interrupted", file=sys.stderr)
+        return 130
+    finally:
+        if options.keep is None:
+            there.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+    if options.keep is not None:
+        look_around(there)
+    if not held:
+        return 1
+    print(f"\nAll of it held, in {result['seconds']} seconds.")
+    if options.json:
+        print(json.dumps(result, separators=(",", ":"), sort_keys=True))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
