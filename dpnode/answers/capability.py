@@ -134,7 +134,7 @@ async def import_facility(node: Node, question: asked.CapabilityImport, responde
         offer = _of_draft(node, draft, number)
         lacks = [*draft.missing, "the price and the time it takes"]
         missing.append({"equipment": offer.name, "missing": lacks})
-        row = {"id": show_id(Kind.HASH, offer_id(offer.name)), "label": offer.name, "function_name": draft.function}
+        row: dict[str, Any] = {"id": show_id(Kind.HASH, offer_id(offer.name)), "label": offer.name, "function_name": draft.function}
         row |= {"state": "draft", "limits": _limits(offer)}
         if not question.dry_run:
             function = parts.catalogue.named(draft.function)
@@ -230,7 +230,7 @@ def _told(node: Node, offer: Offer, own: OwnOffer | None) -> dict[str, Any]:
         "price": "asked of a person" if offer.price is None else _price(node, offer.price),
         "rate": _rate(offer.time),
         "lead_time_ms": offer.lead_ms,
-        "hours": show_hours(offer.hours) if offer.hours.spans else "always",
+        "hours": _hours(offer) if offer.hours.spans else "always",
         "state": "offered" if own is not None else "known",
     }
     if own is not None:
@@ -247,6 +247,10 @@ def _told(node: Node, offer: Offer, own: OwnOffer | None) -> dict[str, Any]:
 
 def _limits(offer: Offer) -> dict[str, str]:
     return {name: show_limit(limit) for name, limit in sorted(offer.limits.items())}
+
+
+def _hours(offer: Offer) -> str:
+    return "; ".join(f"{day} {', '.join(spans)}" for day, spans in show_hours(offer.hours)) + " UTC"
 
 
 def _price(node: Node, price: Price) -> str:
