@@ -34,7 +34,6 @@ class MembershipReason(StrEnum):
     BAD_KEY = "member.bad-key"
     KEY_KNOWN = "member.key-known"
     BAD_CONSENT = "member.bad-consent"
-    ALREADY_MEMBER = "member.already"
     MACHINE_KNOWN = "member.machine-known"
     TOO_MANY_KEYS = "member.too-many-keys"
     NOT_YOUR_KEY = "member.not-your-key"
@@ -122,8 +121,6 @@ def _join(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
     ):
         return _refuse(MembershipReason.KEY_KNOWN, "a key is in use already")
     member = member_id(content["root"], content["next"])
-    if members.member_record(tx, member) is not None:
-        return _refuse(MembershipReason.ALREADY_MEMBER, "this member has joined before")
     peer, refusal = _own_machine(tx, op, member, context)
     if refusal is not None:
         return refusal

@@ -171,7 +171,7 @@ def test_a_bomb_of_empty_maps_costs_little_memory() -> None:
 
 def test_the_bound_on_lists_and_maps_is_exact() -> None:
     """B-4: bytes that only look like containers do not count."""
-    most = [[] for _ in range(CONTAINERS_MAX - 1)]
+    most: list[list[int]] = [[] for _ in range(CONTAINERS_MAX - 1)]
     assert decode(encode(most)) == most
     with pytest.raises(NotCanonical):
         decode(encode([*most, []]))

@@ -273,6 +273,7 @@ def test_a_due_item_makes_a_block_of_its_own_and_is_gone() -> None:
     assert town.do(town.people[0].working, "shares.transfer/1", fields) == ""
     assert town.state.get(b"accepted/" + accept.id) is True
     due_ms = town.chain.next_due_ms()
+    assert due_ms is not None
     assert due_ms == accept.content["until"] + 1
     assert town.chain.build([], due_ms - 1, 50) is None
     town.now_ms = due_ms

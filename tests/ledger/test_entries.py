@@ -91,7 +91,8 @@ def test_an_entry_of_another_form_is_refused(changes: dict[str, Any]) -> None:
 
 def test_bytes_that_are_no_map_a_wrong_signature_or_too_many_are_refused() -> None:
     """E-2, B-4."""
-    for value in (1, [], "x"):
+    others: tuple[Any, ...] = (1, [], "x")
+    for value in others:
         with pytest.raises(Malformed):
             read_entry(encode(value), bytes(64))
     for length in (0, 63, 65):

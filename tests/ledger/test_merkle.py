@@ -82,9 +82,7 @@ def naive_state_root(pairs: dict[bytes, bytes]) -> bytes:
     level = {number: leaf(number) for number in buckets}
     for _ in range(16):
         above = {number >> 1 for number in level}
-        level = {
-            i: sha(b"dpnode/node/1", level.get(2 * i, empty), level.get(2 * i + 1, empty)) for i in above
-        }
+        level = {i: sha(b"dpnode/node/1", level.get(2 * i, empty), level.get(2 * i + 1, empty)) for i in above}
         empty = sha(b"dpnode/node/1", empty, empty)
     return level.get(0, empty)
 

@@ -25,6 +25,7 @@ from ledger.consensus.votes import (
     write_certificate,
 )
 from ledger.errors import RemoteError
+from ledger.keys import Signature
 from tests.ledger.town import Person
 
 NETWORK, BLOCK = b"n" * 32, b"b" * 32
@@ -56,7 +57,8 @@ def test_a_vote_signs_network_epoch_view_kind_and_block() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "f", "q"), [(1, 0, 1), (2, 0, 2), (3, 0, 3), (4, 1, 3), (5, 1, 4), (6, 1, 5), (7, 2, 5), (10, 3, 7), (64, 21, 43)]
+    ("n", "f", "q"),
+    [(1, 0, 1), (2, 0, 2), (3, 0, 3), (4, 1, 3), (5, 1, 4), (6, 1, 5), (7, 2, 5), (10, 3, 7), (64, 21, 43)],
 )
 def test_any_two_quorums_share_an_honest_witness(n: int, f: int, q: int) -> None:
     """V-2."""
@@ -91,7 +93,7 @@ def test_one_wrong_signature_spoils_a_certificate_even_above_the_quorum() -> Non
     """V-3: one's own is verified like any other."""
     good = made(0, 1, 2, 3)
     for place in range(4):
-        votes = [(i, bytes(64) if i == place else signature) for i, signature in good.votes]
+        votes = [(i, Signature(bytes(64)) if i == place else signature) for i, signature in good.votes]
         assert not holds(replace(good, votes=tuple(votes)))
 
 
@@ -125,7 +127,7 @@ def test_a_certificate_reads_back_as_it_was_written(kind: VoteKind) -> None:
 
 def test_the_largest_certificate_fits() -> None:
     """V-4."""
-    votes = tuple((i, bytes(64)) for i in range(WITNESSES_MAX))
+    votes = tuple((i, Signature(bytes(64))) for i in range(WITNESSES_MAX))
     largest = Certificate(epoch=2**53 - 1, view=2**53 - 1, kind=VoteKind.NOTARIZE, block=BLOCK, votes=votes)
     assert len(write_certificate(largest)) < CERTIFICATE_BYTES_MAX
     assert read_certificate(write_certificate(largest)) == largest

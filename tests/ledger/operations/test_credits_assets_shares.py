@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,8 +34,8 @@ def test_whoever_opens_a_credit_is_its_issuer() -> None:
     assert one != other
     record = town.state.get(b"credit/" + one)
     assert record == {
-        "decimals": 2, "issued": 0, "issuer": town.people[0].id, "opened": town.steps[0].head.time_ms, "redeemable": "bread",
-        "redeemed": 0, "unit": "EUR",
+        "decimals": 2, "issued": 0, "issuer": town.people[0].id, "opened": town.steps[0].head.time_ms,
+        "redeemable": "bread", "redeemed": 0, "unit": "EUR",
     }  # fmt: skip
 
 

@@ -288,7 +288,7 @@ class MoneyMachine(RuleBasedStateMachine):
         return sum(free + held for _, free, held in accounts.holders(self.town.state, kind, thing))
 
 
-class TestMoneyBesideABook(MoneyMachine.TestCase):
+class TestMoneyBesideABook(MoneyMachine.TestCase):  # type: ignore[valid-type, misc]
     """A-1 to A-5, R-1 to R-5, T-4, H-1, E-5, S-4."""
 
     settings = settings(max_examples=200 if os.environ.get("CI") else 40, stateful_step_count=40, deadline=None)
