@@ -17,7 +17,7 @@ from ledger.chain import Advance, Chain, Head
 from ledger.charter import Charter, read_charter
 from ledger.entry import Entry, read_entry
 from ledger.errors import RemoteError
-from ledger.operations.members import key_record
+from ledger.operations.members import key_standing
 from ledger.state import State
 
 META_CHARTER = "charter"
@@ -72,7 +72,7 @@ def _stored(chain: Chain, block: Block, certificate: bytes | None) -> StoredBloc
         key = place.entry.key
         author = authors.get(key)
         if author is None:
-            record = key_record(chain.state, key)
+            record = key_standing(chain.state, key)
             # A key that this very block makes known is found under its own bytes.
             author = authors[key] = key if record is None else record["member"]
         marks.append(Mark(id=place.entry.id, author=author, offset=place.offset, size=place.size))
@@ -101,7 +101,7 @@ def read_founded(meta: dict[str, bytes]) -> Founded | None:
     """The network this home belongs to, or None before there is one."""
     if META_CHARTER not in meta:
         return None
-    signatures = {member: signature for member, signature in decode(meta[META_FOUNDING])}
+    signatures = dict(decode(meta[META_FOUNDING]))
     return Founded(charter=read_charter(meta[META_CHARTER]), signatures=signatures)
 
 

@@ -8,7 +8,7 @@ the way (SPEC B-6).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ledger.canonical import NotCanonical, Value, decode, digest, encode
 from ledger.entry import Entry, read_entry
@@ -64,6 +64,8 @@ class Block:
     entries: tuple[Entry, ...]
     outcomes: tuple[str, ...]
     """One per entry: empty where applied, else a refusal's code."""
+    _written: bytes = field(init=False, default_factory=bytes, repr=False, compare=False)
+    """What `write_block` gives, where it is known already: a block is written to the journal, the store and peers."""
 
 
 def witnesses_hash(witnesses: Sequence[dict[str, Value]]) -> bytes:
@@ -108,7 +110,9 @@ def make_block(
             "witnesses": witnesses,
         }
     )
-    return Block(header=read_header(header), entries=tuple(entries), outcomes=tuple(outcomes))
+    block = Block(header=read_header(header), entries=tuple(entries), outcomes=tuple(outcomes))
+    object.__setattr__(block, "_written", write_block(block))
+    return block
 
 
 def read_header(body: bytes) -> Header:
@@ -132,6 +136,8 @@ def read_header(body: bytes) -> Header:
 
 def write_block(block: Block) -> bytes:
     """How a block is stored and travels."""
+    if block._written:
+        return block._written
     entries = [
         [entry.body, outcome, entry.signature] for entry, outcome in zip(block.entries, block.outcomes, strict=True)
     ]
@@ -149,15 +155,12 @@ class EntryPlace:
 
 def entry_places(block: Block) -> list[EntryPlace]:
     """The place of every entry in the bytes of `write_block`, so that one can be read without the others."""
-    written = [
-        len(encode([entry.body, outcome, entry.signature]))
-        for entry, outcome in zip(block.entries, block.outcomes, strict=True)
-    ]
     # The map, its key "entries" and the list's own head come first; the heads of an empty and a full map differ in
     # nothing but the list.
-    offset = len(encode({"entries": []})) - 1 + _list_head_bytes(len(written))
+    offset = len(encode({"entries": []})) - 1 + _list_head_bytes(len(block.entries))
     places = []
-    for entry, size in zip(block.entries, written, strict=True):
+    for entry, outcome in zip(block.entries, block.outcomes, strict=True):
+        size = 1 + _bytes_bytes(entry.body) + _outcome_bytes(outcome) + _bytes_bytes(entry.signature)
         places.append(EntryPlace(entry=entry, offset=offset, size=size))
         offset += size
     return places
@@ -171,6 +174,16 @@ def read_triple(data: bytes) -> tuple[Entry, str]:
 
 def _list_head_bytes(length: int) -> int:
     return 1 if length < 16 else 3 if length < 65_536 else 5
+
+
+def _bytes_bytes(data: bytes) -> int:
+    length = len(data)
+    return length + (2 if length < 256 else 3 if length < 65_536 else 5)
+
+
+def _outcome_bytes(outcome: str) -> int:
+    length = len(outcome)
+    return length + (1 if length < 32 else 2)
 
 
 def read_block(data: bytes) -> Block:
@@ -197,4 +210,6 @@ def read_block(data: bytes) -> Block:
         outcomes.append(item[1])
     if entries_root(entries, outcomes) != header.entries_root:
         raise NotCanonical("the entries are not those the header names")
-    return Block(header=header, entries=tuple(entries), outcomes=tuple(outcomes))
+    block = Block(header=header, entries=tuple(entries), outcomes=tuple(outcomes))
+    object.__setattr__(block, "_written", data)
+    return block

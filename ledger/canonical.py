@@ -154,9 +154,11 @@ def _ordered(value: Value, depth: int) -> Value:
         for key in value:
             if key.__class__ is not str or not key.isascii() or not key:
                 raise LocalError(f"a map key must be ASCII text: {key!r}")
-        return {
-            key: item if (item := value[key]).__class__ is bytes else _ordered(item, depth - 1) for key in sorted(value)
-        }
+        ordered = {}
+        for key in sorted(value):
+            item = value[key]
+            ordered[key] = item if item.__class__ is bytes else _ordered(item, depth - 1)
+        return ordered
     if kind is list or kind is tuple:
-        return [_ordered(item, depth - 1) for item in value]
+        return [item if item.__class__ is bytes else _ordered(item, depth - 1) for item in value]
     raise LocalError(f"a {kind.__name__} cannot be encoded")

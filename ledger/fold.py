@@ -159,7 +159,7 @@ def _judge(
         return Refusal(reason=Reason.LAPSED, detail="the entry's valid-until has passed")
     if entry.until_ms > time_ms + limits.until_ms:
         return Refusal(reason=Reason.TOO_FAR_AHEAD, detail="the entry's valid-until is beyond the charter's limit")
-    record = members.key_record(view, entry.key)
+    record = members.key_standing(view, entry.key)
     if record is None:
         return Refusal(reason=Reason.UNKNOWN_KEY, detail="nobody here is known by this key")
     if record["role"] != operation.signer.value:

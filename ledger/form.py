@@ -144,8 +144,8 @@ class Map:
         """A map with all required keys, perhaps optional ones, and none besides."""
         if value.__class__ is not dict:
             raise Malformed(path, "a map is expected")
-        if missing := self._required - value.keys():
-            raise Malformed(path, f"{min(missing)} is missing")
+        if not value.keys() >= self._required:
+            raise Malformed(path, f"{min(self._required - value.keys())} is missing")
         dot = f"{path}." if path else ""
         for key, item in value.items():
             form = self._all.get(key)

@@ -161,12 +161,15 @@ def _write(tx: Overlay, member: bytes, kind: str, thing: bytes, at_hand: int, on
     if at_hand + on_hold > INTEGER_MAX:
         raise LocalError("a total beyond 2^53 - 1 slipped past its family's check")
     key = _key(member, kind, thing)
-    index = b"holder/" + KINDS[kind] + thing + member
-    known = tx.raw(key) is not None
-    if at_hand or on_hold:
+    known, wanted = tx.raw(key) is not None, bool(at_hand or on_hold)
+    if wanted:
         tx.put(key, {name: n for name, n in (("free", at_hand), ("held", on_hold)) if n})
-        if not known:
-            tx.put(index, True)
     elif known:
         tx.delete(key)
+    if wanted == known:
+        return
+    index = b"holder/" + KINDS[kind] + thing + member
+    if wanted:
+        tx.put(index, True)
+    else:
         tx.delete(index)

@@ -7,11 +7,18 @@ Only `membership.py` and the charter write member records.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
+from ledger.canonical import decode_own
 from ledger.keys import MemberId, PublicKey
 from ledger.operations.operation import Role
 from ledger.state import Overlay, View
+
+_RECORDS_MAX = 8_192
+"""Records whose meaning is remembered by their bytes; the same few hundred bytes are asked about at every entry."""
 
 
 def member_record(view: View, member: bytes) -> dict[str, Any] | None:
@@ -22,14 +29,30 @@ def member_record(view: View, member: bytes) -> dict[str, Any] | None:
 
 def is_member(view: View, member: bytes) -> bool:
     """Whether this is the id of somebody who is a member now."""
-    record = member_record(view, member)
-    return record is not None and "left" not in record
+    record = view.raw(b"member/" + member)
+    return record is not None and _is_current(record)
+
+
+@lru_cache(maxsize=_RECORDS_MAX)
+def _is_current(record: bytes) -> bool:
+    return "left" not in decode_own(record)
 
 
 def key_record(view: View, key: bytes) -> dict[str, Any] | None:
     """{member, role, since, ended?, until?}, or None."""
     record: dict[str, Any] | None = view.get(b"key/" + key)
     return record
+
+
+def key_standing(view: View, key: bytes) -> Mapping[str, Any] | None:
+    """As `key_record`, for reading only: the same bytes are decoded once."""
+    record = view.raw(b"key/" + key)
+    return None if record is None else _standing(record)
+
+
+@lru_cache(maxsize=_RECORDS_MAX)
+def _standing(record: bytes) -> Mapping[str, Any]:
+    return MappingProxyType(decode_own(record))
 
 
 def put_key(tx: Overlay, key: bytes, record: dict[str, Any]) -> None:
@@ -39,7 +62,7 @@ def put_key(tx: Overlay, key: bytes, record: dict[str, Any]) -> None:
 
 def member_of_key(view: View, key: bytes, role: Role) -> MemberId | None:
     """The member for whom `key` speaks in `role` now, or None where it is unknown, ended or of another role."""
-    record = key_record(view, key)
+    record = key_standing(view, key)
     if record is None or record["role"] != role.value or "ended" in record:
         return None
     member = MemberId(record["member"])
