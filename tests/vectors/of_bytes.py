@@ -169,9 +169,9 @@ def signatures() -> Vectors:
     s = int.from_bytes(good[32:], "little")
     for times in range(1, 15):
         add(invalid, f"S + {times} L", signer.public, message, good[:32] + (s + times * ORDER).to_bytes(32, "little"))
-    for point in SMALL_ORDER:
-        for r in SMALL_ORDER[:4]:
-            add(invalid, f"key {point[:4]} R {r[:4]}", bytes.fromhex(point), message, bytes.fromhex(r) + bytes(32))
+    for i, point in enumerate(SMALL_ORDER):
+        for j, r in enumerate(SMALL_ORDER[:4]):
+            add(invalid, f"key of small order {i}, R {j}", bytes.fromhex(point), message, bytes.fromhex(r) + bytes(32))
     add(invalid, "another message", signer.public, message + b".", good)
     add(invalid, "another key", SigningKey(bytes(32)).public, message, good)
     add(invalid, "short", signer.public, message, good[:63])
