@@ -9,12 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ledger.canonical import digest
 from ledger.chain import Chain
-from ledger.form import Malformed
+from ledger.errors import RemoteError
 from ledger.keys import MemberId, PublicKey, Signature, SigningKey
 from ledger.operations.members import is_member, working_key_of
 from ledger.statement import Statement, read_statement
-from protocol.capability.advertisement import Advert, Verdict, issue, judge, next_counter, read_advert, renew_at_ms
+from protocol.capability.advertisement import (
+    Advert,
+    Rule,
+    Verdict,
+    issue,
+    judge,
+    next_counter,
+    read_advert,
+    renew_at_ms,
+)
 from protocol.capability.catalogue import Catalogue
 from protocol.capability.directory import Directory
 from protocol.capability.offers import Offer
@@ -36,10 +46,28 @@ from protocol.replication.records import PeerRecord, PeerRecords, judge_record, 
 KEPT_ADVERT = "advert"
 KEPT_RECORD = "record"
 KEPT_DEFINITION = "definition"
-EARLY_RECORDS_MAX = 256
-"""Records of machines the ledger does not know yet: the guests of one busy evening."""
+EARLY_RECORDS_MAX = 1_024
+"""Records of machines the ledger does not know here yet: what a newcomer is told before it has the blocks."""
 MESSAGE_BYTES_MAX = 512 << 10
 """Adverts in one message: room below a frame for their framing."""
+
+
+MISSED_AGAIN_MS = 250
+"""Between two lists sent because the ledger moved: catching up moves it many times a second."""
+ANSWERS_MAX = 8
+"""Lists compared with one peer at a time: on connecting, after catching up, and some to spare."""
+ANSWER_AGAIN_MS = 15_000
+"""After so long one more answer: a list of some bytes can ask for all the directory there is."""
+ASKED_MAX = 64
+"""Definitions one peer owes us at a time."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Answers:
+    """How many lists of a peer are still answered."""
+
+    left: int = ANSWERS_MAX
+    again_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +100,14 @@ class DirectoryPeer:
         self._peers: dict[PeerId, None] = {}
         self._asked: dict[PeerId, set[bytes]] = {}
         self._early: dict[bytes, tuple[PeerId, Statement]] = {}
+        self._missed: dict[PeerId, None] = {}
+        """Who sent adverts of members that the ledger did not know here yet."""
+        self._is_missing = False
+        self._missed_ms = 0
+        self._answers: dict[PeerId, _Answers] = {}
         self._exchange_ms = 0
         self._turn = 0
+        self._round = 0
         self._restore(kept)
 
     def _restore(self, kept: Iterable[tuple[str, bytes, bytes]]) -> None:
@@ -82,9 +116,10 @@ class DirectoryPeer:
             if kind == KEPT_DEFINITION:
                 self.catalogue.add_foreign(value, key)
             elif kind == KEPT_RECORD:
-                judged = judge_record(
-                    self._chain.state, self._chain.network, _kept_statement("peer-record", value), self._chain.head.time_ms
-                )
+                statement = _kept_statement("peer-record", value)
+                # By its own time: the last block may be older than the record. `tick` forgets what has expired.
+                made_ms = statement.content["made"]
+                judged = judge_record(self._chain.state, self._chain.network, statement, made_ms)
                 if isinstance(judged, PeerRecord):
                     self.records.add(judged)
             elif kind == KEPT_ADVERT:
@@ -148,27 +183,38 @@ class DirectoryPeer:
     def connected(self, peer: PeerId) -> list[Effect]:
         """Compare lists with a machine that is there now, and give it the addresses we know."""
         self._peers[peer] = None
-        effects: list[Effect] = [Send(peer=peer, message=self._have())]
         records = [record.statement.to_value() for record in self.records.all()]
-        for start in range(0, len(records), ADVERTS_PER_MESSAGE):
-            effects.append(Send(peer=peer, message=Records(records=records[start : start + ADVERTS_PER_MESSAGE])))
-        return effects
+        parts = [records[start : start + ADVERTS_PER_MESSAGE] for start in range(0, len(records), ADVERTS_PER_MESSAGE)]
+        told: list[Effect] = [Send(peer=peer, message=Records(records=part)) for part in parts]
+        return [Send(peer=peer, message=self._have()), *told, *self._ask_definitions(peer)]
 
     def lost(self, peer: PeerId) -> list[Effect]:
         """A machine is gone."""
         self._peers.pop(peer, None)
         self._asked.pop(peer, None)
+        self._missed.pop(peer, None)
+        self._answers.pop(peer, None)
         return []
 
-    def heard_have(self, peer: PeerId, message: Have) -> list[Effect]:
-        """Send what the other does not have as new as we do (SPEC P-41)."""
+    def heard_have(self, peer: PeerId, message: Have, now: Now) -> list[Effect]:
+        """Send what the other does not have as new as we do, a few times a minute (SPEC P-41)."""
         theirs: dict[bytes, int] = {}
         for member, counter in message.adverts:
             if not isinstance(member, bytes) or type(counter) is not int:
                 return [Misbehaved(peer=peer, sentence="sent a list of adverts that is none", fatal=True)]
             theirs[member] = counter
+        if not self._may_answer(peer, now):
+            return []
         wanted = [advert for advert in self.directory if advert.counter > theirs.get(advert.member, 0)]
         return [Send(peer=peer, message=part) for part in _parts(wanted)]
+
+    def _may_answer(self, peer: PeerId, now: Now) -> bool:
+        answers = self._answers.setdefault(peer, _Answers())
+        if now.monotonic_ms >= answers.again_ms:
+            answers.left = min(ANSWERS_MAX, answers.left + 1)
+            answers.again_ms = now.monotonic_ms + ANSWER_AGAIN_MS
+        answers.left -= answers.left > 0
+        return answers.left > 0
 
     def heard_adverts(self, peer: PeerId, message: Adverts, now: Now) -> list[Effect]:
         """Take in what is new and hand it on (SPEC P-42); C-17 judges."""
@@ -185,13 +231,15 @@ class DirectoryPeer:
             if judgement.verdict is Verdict.REJECT:
                 effects.append(Misbehaved(peer=peer, sentence=f"sent a bad advert: {judgement.reason}", fatal=True))
                 break
+            if judgement.rule is Rule.NOT_A_MEMBER:
+                self._missed[peer] = None
             advert = judgement.advert
             if advert is not None and advert.member != self._me.member and self.directory.put(advert):
                 fresh.append(advert)
         effects += [self._keep(advert) for advert in fresh]
         for part in _parts(fresh):
             effects += self._tell(part, peer)
-        return effects + self._ask_definitions(peer, fresh)
+        return effects + self._ask_definitions(peer)
 
     def heard_records(self, peer: PeerId, message: Records, now: Now) -> list[Effect]:
         """Take in where machines can be dialled (SPEC P-20 to P-23)."""
@@ -200,9 +248,9 @@ class DirectoryPeer:
         for value in message.records:
             statement = read_statement("peer-record", value)
             judged = judge_record(self._chain.state, self._chain.network, statement, now.wall_ms)
-            if judged is pool.Verdict.IGNORE and len(self._early) < EARLY_RECORDS_MAX:
+            if judged is pool.Verdict.IGNORE and working_key_of(self._chain.state, statement.key) is None:
                 # Perhaps of a member whose joining we have not come to yet; judged again when the ledger moves.
-                self._early[statement.id] = (peer, statement)
+                self._wait(peer, statement)
             if judged is pool.Verdict.REJECT:
                 effects.append(Misbehaved(peer=peer, sentence="sent a bad peer record", fatal=True))
                 break
@@ -213,6 +261,12 @@ class DirectoryPeer:
             effects.append(Addresses(peer=record.peer, addresses=record.addresses))
             effects += self._tell(Records(records=[record.statement.to_value()]), peer)
         return effects
+
+    def _wait(self, peer: PeerId, statement: Statement) -> None:
+        """Hold a record for later; one peer fills at most half of the room."""
+        same = sum(source == peer for source, _ in self._early.values())
+        if len(self._early) < EARLY_RECORDS_MAX and same < EARLY_RECORDS_MAX // 2:
+            self._early[statement.id] = (peer, statement)
 
     def heard_ask_definitions(self, peer: PeerId, message: AskDefinitions) -> list[Effect]:
         """Send the definitions we know of those asked for."""
@@ -227,50 +281,81 @@ class DirectoryPeer:
         asked = self._asked.get(peer, set())
         effects: list[Effect] = []
         for data in message.definitions:
-            for wanted in sorted(asked):
-                try:
-                    taken = self.catalogue.add_foreign(data, wanted)
-                except (Malformed, ValueError):
-                    return [Misbehaved(peer=peer, sentence="sent a definition that is none", fatal=True)]
-                if taken:
-                    asked.discard(wanted)
-                    self.directory.learned(wanted)
-                    effects.append(Keep(kind=KEPT_DEFINITION, id=wanted, value=data))
-                    break
-        return effects
+            wanted = digest("function", data)
+            if wanted not in asked:
+                continue
+            try:
+                taken = self.catalogue.add_foreign(data, wanted)
+            except RemoteError:
+                return [*effects, Misbehaved(peer=peer, sentence="sent a definition that is none", fatal=True)]
+            if taken:
+                asked.discard(wanted)
+                self.directory.learned(wanted)
+                effects.append(Keep(kind=KEPT_DEFINITION, id=wanted, value=data))
+        return effects + self._ask_definitions(peer)
 
     # -- time and ledger
 
-    def ledger_moved(self, now: Now) -> list[Effect]:
-        """After a block: who joined may advertise, and addresses that came before their member's joining count."""
+    def ledger_moved(self, now: Now, *, members_changed: bool) -> list[Effect]:
+        """After a block: who joined may advertise, and what came before its member's joining counts (SPEC P-45)."""
         effects = self._advertise(now) if self._own is None and self._offers else []
+        if not members_changed:
+            return effects
+        if self._record is None and (record := self.own_record(now)) is not None:
+            # Our own joining has come: only now does anybody believe where we can be reached.
+            effects += self._tell(Records(records=[record.to_value()]), None)
         early, self._early = self._early, {}
         for peer, statement in early.values():
             effects += self.heard_records(peer, Records(records=[statement.to_value()]), now)
-        return effects
+        self._is_missing = bool(self._missed)
+        return effects + self._ask_missed(now)
+
+    def _ask_missed(self, now: Now) -> list[Effect]:
+        """Compare lists once more with whoever sent adverts of members who may be known by now."""
+        if not self._is_missing or now.monotonic_ms < self._missed_ms:
+            return []
+        peers, self._missed, self._is_missing = list(self._missed), {}, False
+        self._missed_ms = now.monotonic_ms + MISSED_AGAIN_MS
+        return [Send(peer=peer, message=self._have()) for peer in peers]
 
     def tick(self, now: Now) -> list[Effect]:
         """Renew, expire, and compare lists with the next peer in turn."""
-        effects: list[Effect] = []
-        for member in self.directory.sweep(now.wall_ms):
-            effects.append(Keep(kind=KEPT_ADVERT, id=member, value=None))
+        swept = self.directory.sweep(now.wall_ms)
+        effects: list[Effect] = [Keep(kind=KEPT_ADVERT, id=member, value=None) for member in swept]
         for peer in self.records.expire(now.wall_ms):
             effects.append(Keep(kind=KEPT_RECORD, id=peer, value=None))
             effects.append(Addresses(peer=peer, addresses=()))
         if self._own is not None and now.wall_ms >= renew_at_ms(self._own.issued_ms, self._own.until_ms):
             effects += self._advertise(now)
+        if self._record is not None and now.wall_ms >= self._record_made_ms + RECORD_LIFE_MS // 2:
+            effects += self.reachable(self._addresses, now)
+        effects += self._ask_missed(now)
         if self._peers and now.monotonic_ms >= self._exchange_ms:
             self._exchange_ms = now.monotonic_ms + EXCHANGE_MS
             self._turn = (self._turn + 1) % len(self._peers)
-            effects.append(Send(peer=list(self._peers)[self._turn], message=self._have()))
+            self._round += self._turn == 0
+            peer = list(self._peers)[self._turn]
+            self._asked.pop(peer, None)
+            effects += [Send(peer=peer, message=self._have()), *self._some_records(peer, now), *self._ask_definitions(peer)]
         return effects
+
+    def _some_records(self, peer: PeerId, now: Now) -> list[Effect]:
+        """Our own record and, a part per round of peers, those we know: a lost one is told again before it expires."""
+        known = [record.statement for record in self.records.all()]
+        own = self.own_record(now)
+        size = ADVERTS_PER_MESSAGE - 1
+        start = size * (self._round % (len(known) // size + 1))
+        told = [statement.to_value() for statement in ([own] if own else []) + known[start : start + size]]
+        return [Send(peer=peer, message=Records(records=told))] if told else []
 
     def wake_ms(self, now: Now) -> int | None:
         """When `tick` is next needed, on the monotonic clock."""
         moments = [max(self._exchange_ms, now.monotonic_ms)] if self._peers else []
-        if self._own is not None:
+        if self._own is not None and is_member(self._chain.state, self._me.member):
             wait_ms = renew_at_ms(self._own.issued_ms, self._own.until_ms) - now.wall_ms
             moments.append(now.monotonic_ms + max(0, wait_ms))
+        if self._is_missing:
+            moments.append(max(self._missed_ms, now.monotonic_ms))
         return min(moments, default=None)
 
     # -- helpers
@@ -288,15 +373,13 @@ class DirectoryPeer:
     def _tell(self, message: Message, source: PeerId | None) -> list[Effect]:
         return [Send(peer=peer, message=message) for peer in [one for one in self._peers if one != source][:FAN_OUT]]
 
-    def _ask_definitions(self, peer: PeerId, adverts: Sequence[Advert]) -> list[Effect]:
+    def _ask_definitions(self, peer: PeerId) -> list[Effect]:
+        """Ask for definitions of functions that are offered and not known here (SPEC P-44)."""
         asked = self._asked.setdefault(peer, set())
-        wanted = sorted(
-            {name for advert in adverts for name in advert.functions if self.catalogue.by_hash(name) is None} - asked
-        )[:DEFINITIONS_PER_MESSAGE]
-        if not wanted:
-            return []
+        wanted = [one for one in self.directory.unknown_functions() if one not in asked]
+        wanted = wanted[: min(DEFINITIONS_PER_MESSAGE, ASKED_MAX - len(asked))]
         asked.update(wanted)
-        return [Send(peer=peer, message=AskDefinitions(hashes=wanted))]
+        return [Send(peer=peer, message=AskDefinitions(hashes=wanted))] if wanted else []
 
 
 def _kept(statement: Statement) -> bytes:
