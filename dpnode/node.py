@@ -177,7 +177,7 @@ class Node:
             case Negotiated():
                 if isinstance(effect.effect, said.Changed):
                     self.changes = [*self.changes[-CHANGES_KEPT:], (now().wall_ms, effect.effect)]
-                    self._move()
+                self._move()
                 if effect.token is not None and effect.token in self._by_token:
                     self._by_token[effect.token].said.append(effect)
                 self.on_talk(effect)

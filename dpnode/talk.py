@@ -17,6 +17,7 @@ from dpnode.safe_text import safe
 from ledger.names import Kind, short
 from protocol.effects import Effect, Negotiated
 from protocol.negotiation import effects as said
+from protocol.share_offers import SharesArrived
 
 log = logging.getLogger("dpnode.talk")
 NOTIFY_S_MAX = 30.0
@@ -43,7 +44,12 @@ class Talk:
                 item = effect.effect.item
                 log.info("waiting for you: %s", safe(item.title))
                 if self._node.settings.owner.notify_command:
-                    self._nursery.start_soon(self._notify, item)
+                    self._nursery.start_soon(self._notify, item.title, item.lines)
+            case SharesArrived():
+                title = "shares of an asset are offered to you: dpnode share accept"
+                log.info("waiting for you: %s", title)
+                if self._node.settings.owner.notify_command:
+                    self._nursery.start_soon(self._notify, title, ())
             case said.FetchFiles():
                 if effect.effect.call not in self._fetching:
                     self._fetching.add(effect.effect.call)
@@ -61,9 +67,9 @@ class Talk:
         finally:
             self._fetching.discard(wanted.call)
 
-    async def _notify(self, item: said.Item) -> None:
+    async def _notify(self, title: str, about: tuple[str, ...]) -> None:
         command = list(self._node.settings.owner.notify_command)
-        lines = [safe(item.title), *(safe(line) for line in item.lines)]
+        lines = [safe(title), *(safe(line) for line in about)]
         async with self._slots:
             try:
                 with trio.move_on_after(NOTIFY_S_MAX) as scope:

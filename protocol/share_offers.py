@@ -20,7 +20,7 @@ from ledger.chain import Chain
 from ledger.form import ID, INTEGER_FORM, MOMENT_MS, Bytes, Map, Text, has_form
 from ledger.keys import MemberId, SigningKey
 from ledger.operations.members import working_key_of
-from ledger.operations.shares import ACCEPTANCE, ShareReason, units_statement
+from ledger.operations.shares import ACCEPTANCE, ShareReason, is_used, units_statement
 from ledger.statement import Statement, read_statement, sign_statement
 from protocol.effects import Effect, Final, Keep, Misbehaved, Negotiated, NotRecorded, Recorded, Send
 from protocol.inputs import Now, PeerId, Submit
@@ -275,11 +275,16 @@ class ShareOffers:
 
     # -- the ledger
 
-    def started(self, is_pending: Callable[[bytes], bool]) -> None:
-        """Once after a start: enter what was accepted and does not wait in the pool (P-66)."""
+    def started(self, is_pending: Callable[[bytes], bool]) -> list[Effect]:
+        """Once after a start: enter what was accepted and does not wait in the pool, forget what was used (P-66)."""
         for offer in self.given.values():
             if offer.accept is not None and (offer.entry is None or not is_pending(offer.entry)):
                 self._wanted.append(offer.id)
+        effects: list[Effect] = []
+        for offer in list(self.taken.values()):
+            if offer.accept is not None and is_used(self._chain.state, offer.accept.id):
+                effects += self._end(KEPT_TAKEN, offer.id, "", b"", self._chain.head.height)
+        return effects
 
     def next_submission(self, now: Now) -> Submit | None:
         """The next transfer to sign, if any; `submitted` is to follow."""

@@ -271,17 +271,18 @@ async def accept(node: Node, question: ShareAccept, responder: Responder) -> Ans
         return _done(value, {"binding": "agreed", "notes": notes})
     if ended.outcome:
         raise Problem(FailKind.REFUSED, "the offer has lapsed", {"reason": ended.outcome})
-    return _done(value, {"entry": show_id(Kind.ENTRY, ended.entry), "binding": "final", "height": ended.height})
+    if ended.entry:
+        value["entry"] = show_id(Kind.ENTRY, ended.entry)
+    return _done(value, {"binding": "final", "height": ended.height})
 
 
 async def _ordered(node: Node, order: OfferShares | AcceptShares) -> bytes:
     """Give the core an order about shares; returns the offer's id. Raises `Problem` where it is declined."""
     for effect in await node.negotiate(order):
-        match effect:
-            case SharesKept():
-                return effect.offer
-            case SharesDeclined():
-                raise Problem(FailKind.REFUSED, effect.text, {"reason": effect.reason})
+        if isinstance(effect, SharesKept):
+            return effect.offer
+        if isinstance(effect, SharesDeclined):
+            raise Problem(FailKind.REFUSED, effect.text, {"reason": effect.reason})
     raise AssertionError("an order about shares is kept or declined")
 
 

@@ -13,7 +13,7 @@ from ledger.errors import Reason, Refusal
 from ledger.form import ID, INTEGER_FORM, MOMENT_MS, Bytes, Map, Text, has_form
 from ledger.operations import accounts, due, members
 from ledger.operations.operation import Context, DueContext, DueRule, Operation
-from ledger.state import Overlay
+from ledger.state import Overlay, View
 from ledger.statement import STATEMENT, Statement, read_statement
 
 
@@ -38,6 +38,11 @@ _FORGET = "shares.forget-acceptance"
 def units_statement(value: dict[str, Any]) -> Statement:
     """The acceptance inside an operation."""
     return read_statement("accept-units", value, "accept")
+
+
+def is_used(view: View, acceptance: bytes) -> bool:
+    """Whether units moved under the acceptance of this id; forgotten once it lapsed (H-3)."""
+    return view.raw(_USED + acceptance) is not None
 
 
 def check_acceptance(
