@@ -48,6 +48,7 @@ from protocol.replication.directory_peer import (
     DirectoryPeer,
 )
 from protocol.replication.directory_peer import Identity as DirectoryIdentity
+from protocol.share_offers import KEPT_GIVEN, KEPT_TAKEN, ShareOffers
 from protocol.world import LedgerWorld
 
 log = logging.getLogger("dpnode.assembly")
@@ -137,6 +138,7 @@ async def assemble(
     )
     world = LedgerWorld(chain, offers.quotes, lambda member: _place_of(directory, member))
     conversation = Conversation(negotiation, world, chain, await store.kept(KEPT_SUBMITTED))
+    offered = [(kind, key, value) for kind in (KEPT_GIVEN, KEPT_TAKEN) for key, value in await store.kept(kind)]
     core = Core(
         chain,
         Self(member=identity.member, peer=peer, signer=identity.working),
@@ -144,6 +146,7 @@ async def assemble(
         pending=pending_entries(await store.pending()),
         directory=directory,
         conversation=conversation,
+        shares=ShareOffers(chain, identity.member, identity.working, offered),
     )
     return Parts(core=core, offers=offers, catalogue=catalogue, policy=policy, voting=voting)
 

@@ -47,11 +47,14 @@ from protocol.messages import (
     Message,
     NewHead,
     Records,
+    ShareAccepted,
+    ShareOffer,
     Talk,
     read_message,
 )
 from protocol.replication.directory_peer import DirectoryPeer
 from protocol.replication.ledger_peer import LedgerPeer
+from protocol.share_offers import AcceptShares, OfferShares, ShareOffers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,7 @@ class Core:
         pending: Iterable[Entry],
         directory: DirectoryPeer,
         conversation: Conversation,
+        shares: ShareOffers | None = None,
     ) -> None:
         self.me = me
         self.ledger = LedgerPeer(chain, member=me.member, signer=me.signer, replica=replica, pending=pending)
@@ -83,6 +87,7 @@ class Core:
         self.introducers: set[PeerId] = set()
         """Machines that are trusted to serve the ledger before it says whose they are: the inviter's."""
         self.conversation = conversation
+        self.shares = shares or ShareOffers(chain, me.member, me.signer)
 
     @property
     def chain(self) -> Chain:
@@ -107,6 +112,7 @@ class Core:
             case PeerLost():
                 self.ledger.lost(event.peer)
                 self.conversation.lost(event.peer)
+                self.shares.lost(event.peer)
                 effects = self.directory.lost(event.peer)
             case Tick():
                 effects = self.ledger.tick(now) + self.directory.tick(now) + self.conversation.tick(now)
@@ -114,6 +120,8 @@ class Core:
                 effects = self.directory.offered(event.offers, now)
             case Reachable():
                 effects = self.directory.reachable(event.addresses, now)
+            case Negotiate(input=OfferShares() | AcceptShares()):
+                effects = self.shares.order(event.input, now, event.token)
             case Negotiate():
                 effects = self.conversation.negotiate(event, now)
             case _:
@@ -127,7 +135,9 @@ class Core:
 
     def started(self, now: Now) -> list[Effect]:
         """Once after everything kept was given back: compare what was promised with the ledger."""
-        return self._settle(self.conversation.started(now), now)
+        effects = self.conversation.started(now)
+        effects += self.shares.started(lambda entry_id: entry_id in self.ledger.pool)
+        return self._settle(effects, now)
 
     @property
     def has_work(self) -> bool:
@@ -138,9 +148,11 @@ class Core:
         """Tell the conversation what became final of its entries, and sign what it wants recorded."""
         for effect in list(effects):
             if isinstance(effect, Final):
-                effects = effects + self.conversation.final(effect, now)
+                effects = effects + self.conversation.final(effect, now) + self.shares.final(effect)
         while (wanted := self.conversation.next_submission()) is not None:
             effects = effects + self.conversation.submitted(self.ledger.submit(wanted, now), now)
+        while (wanted := self.shares.next_submission(now)) is not None:
+            effects = effects + self.shares.submitted(self.ledger.submit(wanted, now))
         return effects
 
     def _connected(self, peer: PeerId, now: Now) -> list[Effect]:
@@ -156,13 +168,15 @@ class Core:
         effects += self.ledger.connected(peer)
         effects += self.directory.connected(peer)
         member = member_of_peer(self.chain.state, peer)
-        return effects if member is None else effects + self.conversation.connected(member, peer, now)
+        if member is None:
+            return effects
+        return effects + self.conversation.connected(member, peer, now) + self.shares.connected(member, peer)
 
     def _stored(self, now: Now) -> list[Effect]:
         blocks = self.ledger.step_blocks
         effects = self.ledger.stored(now)
         effects += self.directory.ledger_moved(now)
-        return effects + self.conversation.ledger_moved(blocks, now)
+        return effects + self.conversation.ledger_moved(blocks, now) + self.shares.ledger_moved(blocks)
 
     def _received(self, event: Received, now: Now) -> list[Effect]:
         member = member_of_peer(self.chain.state, event.peer)
@@ -210,6 +224,10 @@ class Core:
                 return self.directory.heard_definitions(peer, message)
             case Talk():
                 return self.conversation.heard(member, peer, message, now)
+            case ShareOffer():
+                return self.shares.heard_offer(member, peer, message, now)
+            case ShareAccepted():
+                return self.shares.heard_accepted(member, peer, message)
             case _:
                 assert_never(message)
 
