@@ -149,10 +149,9 @@ class Driver:
         moment = now()
         wake_ms = self.core.wake_ms(moment)
         wait_s = math.inf if wake_ms is None else max(0, wake_ms - moment.monotonic_ms) / 1000
-        event: Input | None = None
-        with trio.move_on_after(wait_s):
+        with trio.move_on_after(wait_s) as scope:
             event = await self._waiting.receive()
-        return event
+        return None if scope.cancelled_caught else event
 
     def _waiting_event(self) -> Input | None:
         try:

@@ -212,12 +212,12 @@ async def _fetch_all(node: Node, peer: PeerId, call: bytes, files: tuple[FileNam
     wanted = files or await _ask_listing(node, peer, call)
     if any(named.size_bytes > FILE_BYTES_MAX for named in wanted[:FILES_MAX]):
         raise RemoteError("a file of the call is larger than this node takes")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    await trio.Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     taken: set[str] = set()
     for named in wanted[:FILES_MAX]:
         name = safe_file_name(named.name, taken)
         taken.add(name)
-        if not (folder / name).exists():
+        if not await trio.Path(folder / name).exists():
             await _fetch_one(node, peer, call, named, folder / name)
 
 

@@ -147,7 +147,7 @@ def read_charter_reply(data: bytes, invitation: Invitation) -> tuple[Charter, di
     charter = read_charter(value["charter"])
     if charter.network != invitation.network:
         raise BadInvitation("the machine answered with another network's charter")
-    signatures = {member: signature for member, signature in value["founding"]}
+    signatures: dict[bytes, bytes] = dict(value["founding"])
     check_founding(charter, signatures)
     return charter, signatures
 

@@ -7,6 +7,7 @@ with homes, keys and databases of their own, on loopback. It fails unless two di
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -95,15 +97,14 @@ class Neighbourhood:
             try:
                 self.dpnode(node, "down", within_s=20)
             except (Failed, subprocess.TimeoutExpired):
-                try:
+                with contextlib.suppress(OSError, ValueError, IndexError):
                     os.kill(int(pid_file.read_text().split()[0]), signal.SIGTERM)
-                except (OSError, ValueError, IndexError):
-                    pass
 
 
 def environment() -> dict[str, str]:
     """Our own environment, with the project on the path and byte code allowed."""
-    inherited = {key: value for key, value in os.environ.items() if key not in ("DPNODE_HOME", "PYTHONDONTWRITEBYTECODE")}
+    left_out = ("DPNODE_HOME", "PYTHONDONTWRITEBYTECODE")
+    inherited = {key: value for key, value in os.environ.items() if key not in left_out}
     return {**inherited, "PYTHONPATH": str(PROJECT)}
 
 
@@ -115,9 +116,11 @@ def run(options: argparse.Namespace, there: Neighbourhood) -> dict[str, Any]:
         there.dpnode(node, "init", "--name", node)
         there.settle(node)
     there.step("The founder founds a network and is its first witness; four daemons start.")
-    network = there.dpnode("founder", "network", "found", "Neighbourhood", "--purpose", "We make things here")["network"]
-    for node in NODES:
-        there.dpnode(node, "up")
+    founded = there.dpnode("founder", "network", "found", "Neighbourhood", "--purpose", "We make things here")
+    network = founded["network"]
+    # Each start is mostly the import of the network library; two at once keep two cores busy.
+    with ThreadPoolExecutor(max_workers=2) as starters:
+        list(starters.map(lambda node: there.dpnode(node, "up"), NODES))
     there.step("The others join, each by an invitation of its own.")
     for node in NODES[1:]:
         invitation = there.dpnode("founder", "network", "invite", "--for", node)["invitation"]
@@ -214,9 +217,11 @@ def call(options: argparse.Namespace, there: Neighbourhood) -> dict[str, Any]:
         there.say(f"      {proposal['provider']['name']} proposes {shown(proposal['price'])}")
     if "job" not in answer:
         raise Failed(f"no job came of it: {answer.get('state')}; {'; '.join(answer.get('notes', []))}")
-    there.step(f"Awarded to {answer['provider']['name']} for {shown(answer['price'])}; the money is held on the ledger.")
     provider = answer["provider"]["name"]
+    there.step(f"Awarded to {provider} for {shown(answer['price'])}; the money is held on the ledger.")
     there.show("customer", "why", answer["call"])
+    there.say(f"   Why {provider} proposed that, rule by rule:")
+    there.show(provider, "why", answer["call"])
     there.step(f"The files of the part travel to {provider}.")
     answer["files"] = files(there, provider, answer)
     return answer
@@ -271,7 +276,8 @@ def shown(price: Sequence[dict[str, Any]]) -> str:
     for line in price:
         digits = str(line["amount"]).rjust(line["decimals"] + 1, "0")
         point = len(digits) - line["decimals"]
-        parts.append(f"{digits[:point]}.{digits[point:]} {line['name']}" if line["decimals"] else f"{digits} {line['name']}")
+        number = f"{digits[:point]}.{digits[point:]}" if line["decimals"] else digits
+        parts.append(f"{number} {line['name']}")
     return " + ".join(parts)
 
 
@@ -294,7 +300,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--design", type=Path, help="an Open Know-How manifest (the sample tool rail)")
     parser.add_argument("--part", help="the part of it; not needed when it has one")
     parser.add_argument("--quantity", type=int, default=4, help="how many (4)")
-    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="what the design leaves open")
+    parser.add_argument("--param", action="append", default=[], metavar="N=V", help="what the design leaves open")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the homes there and the daemons running")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     options = parser.parse_args(arguments)

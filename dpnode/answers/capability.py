@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import trio
+
 from dpnode.answers.shown import name_of, party
 from dpnode.assembly import own_place, show_money
 from dpnode.clock import now
@@ -71,7 +73,7 @@ async def add(node: Node, question: asked.CapabilityAdd, responder: Responder) -
     except (OSError, UnicodeDecodeError) as problem:
         raise Problem(FailKind.FAILED, f"{path} cannot be read as text: {problem}") from problem
     known = reload_offers(node)
-    if offer.name in known and known[offer.name].path.resolve() != path.resolve():
+    if offer.name in known and known[offer.name].path != path:
         raise Problem(
             FailKind.REFUSED,
             f'you offer a "{offer.name}" already, by {known[offer.name].path}: remove it first, or choose another name',
@@ -111,7 +113,8 @@ async def remove(node: Node, question: asked.CapabilityRemove, responder: Respon
     kept = own.path.with_suffix(".removed")
     own.path.replace(kept)
     await _advertise(node)
-    return Done(value={**value, "state": "withdrawn", "notes": [f"its file lies at {kept}: `dpnode cap add` takes it back"]})
+    note = f"its file lies at {kept}: `dpnode cap add` takes it back"
+    return Done(value={**value, "state": "withdrawn", "notes": [note]})
 
 
 async def import_facility(node: Node, question: asked.CapabilityImport, responder: Responder) -> Answer:
@@ -120,8 +123,7 @@ async def import_facility(node: Node, question: asked.CapabilityImport, responde
     parts = node.parts
     assert parts is not None
     try:
-        with path.open("rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
+        data = await trio.to_thread.run_sync(_read_some, path)
     except OSError as error:
         raise Problem(FailKind.NOT_FOUND, f"the facility {path} cannot be read: {error.strerror}") from error
     reading = read_facility(data, path.name)
@@ -134,7 +136,8 @@ async def import_facility(node: Node, question: asked.CapabilityImport, responde
         offer = _of_draft(node, draft, number)
         lacks = [*draft.missing, "the price and the time it takes"]
         missing.append({"equipment": offer.name, "missing": lacks})
-        row: dict[str, Any] = {"id": show_id(Kind.HASH, offer_id(offer.name)), "label": offer.name, "function_name": draft.function}
+        row: dict[str, Any] = {"id": show_id(Kind.HASH, offer_id(offer.name)), "label": offer.name}
+        row["function_name"] = draft.function
         row |= {"state": "draft", "limits": _limits(offer)}
         if not question.dry_run:
             function = parts.catalogue.named(draft.function)
@@ -149,6 +152,12 @@ async def import_facility(node: Node, question: asked.CapabilityImport, responde
     if question.dry_run:
         value["dry_run"] = True
     return Done(value=value)
+
+
+def _read_some(path: Path) -> bytes:
+    """A little more than a facility file may have, so that a longer one is noticed."""
+    with path.open("rb") as file:
+        return file.read(FILE_BYTES_MAX + 1)
 
 
 def put_draft(node: Node, name: str, text: str) -> Path:

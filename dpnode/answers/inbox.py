@@ -6,7 +6,7 @@ from typing import Any
 
 from dpnode.answers import job_views as views
 from dpnode.answers.job import awarded
-from dpnode.answers.shown import party
+from dpnode.answers.shown import name_of, party
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
 from dpnode.control.questions import job as asked
@@ -127,11 +127,22 @@ async def why(node: Node, question: asked.Why, responder: Responder) -> Answer:
         if deal_found.decision is not None:
             value["steps"] = _steps(deal_found.decision)
             if deal_found.decision.draft is not None:
-                value["sum"] = [{"what": line} for line in deal_found.decision.draft.price_lines]
+                value["sum"] = [_priced(line) for line in deal_found.decision.draft.price_lines]
     if calling_found is not None:
         value |= {"decision": calling_found.state.value, "reason": calling_found.text}
-        value["notes"] = [*calling_found.ranking, *(reply.text for reply in calling_found.replies)]
+        value["ranking"] = [{"text": line} for line in calling_found.ranking]
+        value["notes"] = [
+            f"{name_of(node.core.chain.state, reply.member)}: {reply.text}"
+            for reply in calling_found.replies
+            if reply.text
+        ]
     return Done(value=value)
+
+
+def _priced(line: str) -> dict[str, Any]:
+    """A line of a sum, which ends in its amount."""
+    what, _, amount = line.rpartition(": ")
+    return {"what": what, "amount": amount}
 
 
 def _call_of(node: Node, proposal: bytes) -> bytes:

@@ -100,16 +100,16 @@ async def peers(node: Node, question: Peers, responder: Responder) -> Answer:
         rows.append(row)
     connected = {peer.peer_id for peer in seen}
     if node.parts is not None and view is not None:
-        for record in node.core.directory.records.all():
-            if record.peer not in connected:
-                rows.append(
-                    {
-                        "peer": show_peer_id(PeerId(record.peer)),
-                        "state": "away",
-                        "address": record.addresses[0] if record.addresses else "",
-                        "member": party(view, record.member),
-                    }
-                )
+        rows += [
+            {
+                "peer": show_peer_id(PeerId(record.peer)),
+                "state": "away",
+                "address": record.addresses[0] if record.addresses else "",
+                "member": party(view, record.member),
+            }
+            for record in node.core.directory.records.all()
+            if record.peer not in connected
+        ]
     return Done(value={"peers": rows})
 
 

@@ -116,8 +116,7 @@ def _why(value: Fields) -> Iterator[Block]:
             title="The price",
             columns=(
                 Column(title="For", key="what"),
-                Column(title="How", key="how"),
-                Column(title="Amount", key="amount", shape=shapes.amount, right=True),
+                Column(title="Amount", key="amount", right=True),
             ),
             rows=value["sum"],
         )
@@ -125,13 +124,12 @@ def _why(value: Fields) -> Iterator[Block]:
         yield Table(
             title="The ranking",
             columns=(
-                Column(title="Proposal", key="id", shape=shapes.ident),
-                Column(title="Provider", key="provider", shape=shapes.party),
-                Column(title="Score", key="score", right=True),
-                Column(title="Because", key="text"),
+                Column(title="Best first", key="text"),
             ),
             rows=value["ranking"],
         )
+    for note in value.get("notes", []):
+        yield Note(text=note)
 
 
 def _steps(value: Fields) -> Iterator[Block]:
