@@ -7,7 +7,7 @@ wants recorded becomes entries (one per purpose), and what became final is told 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ledger.block import Block
 from ledger.chain import Chain
@@ -47,9 +47,17 @@ class Conversation:
 
     # -- inputs
 
-    def started(self, now: Now) -> list[Effect]:
-        """Once after a start: what was promised is compared with the ledger."""
-        return self._handle(given.Started(), now)
+    def started(self, now: Now, is_pending: Callable[[bytes], bool]) -> list[Effect]:
+        """Once after a start: what was promised is compared with the ledger.
+
+        An entry that is pending no more became final, or lapsed, in the moment before the stop: nobody will say so
+        again, so its purpose is free to be submitted once more, and the ledger itself gives the answer.
+        """
+        ended = {entry: purpose for entry, purpose in self._purpose_of.items() if not is_pending(entry)}
+        for entry in ended:
+            del self._purpose_of[entry]
+        forgotten: list[Effect] = [Keep(kind=KEPT_SUBMITTED, id=purpose, value=None) for purpose in ended.values()]
+        return forgotten + self._handle(given.Started(), now)
 
     def connected(self, member: MemberId, peer: PeerId, now: Now) -> list[Effect]:
         """A member's machine is there."""

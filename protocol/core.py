@@ -18,7 +18,7 @@ from ledger.errors import RemoteError
 from ledger.keys import MemberId, SigningKey
 from ledger.operations.members import member_of_peer
 from protocol.conversation import Conversation
-from protocol.effects import Effect, Final, Misbehaved, Send
+from protocol.effects import Effect, Final, HeadMoved, Misbehaved, Send
 from protocol.inputs import (
     Carry,
     Input,
@@ -88,6 +88,8 @@ class Core:
         """Machines that are trusted to serve the ledger before it says whose they are: the inviter's."""
         self.conversation = conversation
         self.shares = shares or ShareOffers(chain, me.member, me.signer)
+        self._unknown: dict[PeerId, None] = {}
+        """Connected machines of which the ledger does not say here yet whose they are."""
 
     @property
     def chain(self) -> Chain:
@@ -113,6 +115,7 @@ class Core:
                 self.ledger.lost(event.peer)
                 self.conversation.lost(event.peer)
                 self.shares.lost(event.peer)
+                self._unknown.pop(event.peer, None)
                 effects = self.directory.lost(event.peer)
             case Tick():
                 effects = self.ledger.tick(now) + self.directory.tick(now) + self.conversation.tick(now)
@@ -135,7 +138,8 @@ class Core:
 
     def started(self, now: Now) -> list[Effect]:
         """Once after everything kept was given back: compare what was promised with the ledger."""
-        effects = self.conversation.started(now)
+        effects = self.ledger.started(now)
+        effects += self.conversation.started(now, lambda entry_id: entry_id in self.ledger.pool)
         effects += self.shares.started(lambda entry_id: entry_id in self.ledger.pool)
         return self._settle(effects, now)
 
@@ -167,15 +171,25 @@ class Core:
         effects: list[Effect] = [Send(peer=peer, message=hello)]
         effects += self.ledger.connected(peer)
         effects += self.directory.connected(peer)
+        return effects + self._met(peer, now)
+
+    def _met(self, peer: PeerId, now: Now) -> list[Effect]:
+        """Tell the conversation whose machine is there, once the ledger says whose it is."""
         member = member_of_peer(self.chain.state, peer)
         if member is None:
-            return effects
-        return effects + self.conversation.connected(member, peer, now) + self.shares.connected(member, peer)
+            self._unknown[peer] = None
+            return []
+        self._unknown.pop(peer, None)
+        return self.conversation.connected(member, peer, now) + self.shares.connected(member, peer)
 
     def _stored(self, now: Now) -> list[Effect]:
         blocks = self.ledger.step_blocks
         effects = self.ledger.stored(now)
-        effects += self.directory.ledger_moved(now)
+        members_changed = any(isinstance(effect, HeadMoved) and effect.members_changed for effect in effects)
+        effects += self.directory.ledger_moved(now, members_changed=members_changed)
+        if members_changed:
+            for peer in list(self._unknown):
+                effects += self._met(peer, now)
         return effects + self.conversation.ledger_moved(blocks, now) + self.shares.ledger_moved(blocks)
 
     def _received(self, event: Received, now: Now) -> list[Effect]:
@@ -191,12 +205,15 @@ class Core:
         return self._message(member, event.peer, message, now)
 
     def _introduced(self, event: Received, now: Now) -> list[Effect]:
-        """Who brought us in is heard on the ledger alone until the ledger itself says whose machine that is."""
+        """Who brought us in is heard on the ledger alone until the ledger itself says whose machine that is.
+
+        And on what others signed: adverts and records are judged by whose they are, not by who brings them.
+        """
         try:
             message = read_message(event.frame)
         except RemoteError as problem:
             return [Misbehaved(peer=event.peer, sentence=f"sent what is no message: {problem.reason}", fatal=True)]
-        if isinstance(message, Hello | NewHead | AskRange | Blocks):
+        if isinstance(message, Hello | NewHead | AskRange | Blocks | Adverts | Records):
             return self._message(self.me.member, event.peer, message, now)
         return []
 
@@ -213,7 +230,7 @@ class Core:
             case Entries():
                 return self.ledger.heard_entries(peer, message, now)
             case Have():
-                return self.directory.heard_have(peer, message)
+                return self.directory.heard_have(peer, message, now)
             case Adverts():
                 return self.directory.heard_adverts(peer, message, now)
             case Records():
@@ -235,10 +252,6 @@ class Core:
         if message.network != self.chain.network:
             return [Misbehaved(peer=peer, sentence="is of another network", fatal=True)]
         effects = self.ledger.heard_height(peer, message.height, now)
-        head = self.chain.head
-        if message.height < head.height:
-            # Our own hello may have come before the other could hear it.
-            effects.append(Send(peer=peer, message=NewHead(height=head.height, block=head.block)))
         if message.record is not None:
             effects += self.directory.heard_records(peer, Records(records=[message.record]), now)
         return effects

@@ -31,7 +31,7 @@ class Journal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """Blocks that are final: one transaction. `Stored` is to follow at once."""
+    """Blocks that are final, and our pending entries in them forgotten: one transaction. `Stored` follows at once."""
 
     step: Advance
     certificate: bytes
@@ -47,7 +47,7 @@ class KeepPending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropPending:
-    """Entries that became final or lapsed."""
+    """Entries that can stand in no block any more."""
 
     ids: tuple[bytes, ...]
 

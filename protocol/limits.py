@@ -14,6 +14,12 @@ POOL_ENTRIES_MAX = 65_536
 """Pending entries held for everybody: about 40 MiB."""
 POOL_ENTRIES_PER_KEY_MAX = 16_384
 """One author's backlog after a week offline fits; a flood does not."""
+CANDIDATES_PER_KEY_MAX = 2_000
+"""One author's entries looked at for a block: the most that fit into one, so that a backlog costs no more."""
+PROPOSE_AGAIN_MS = 60_000
+"""When a witness looks again at pending entries that only time can make includable."""
+TRIAL_ENTRIES_MAX = 1_000
+"""Our own pending entries that a new one is tried on; beyond it the ledger alone judges."""
 ADVERTS_PER_MESSAGE = 64
 """Up to 8 KiB each, so a message stays below the frame."""
 HAVE_PER_MESSAGE = 16_384

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ledger.canonical import digest
 from ledger.chain import Chain
 from ledger.errors import RemoteError
-from ledger.keys import MemberId, PublicKey, Signature, SigningKey
+from ledger.keys import MemberId, PublicKey, SigningKey
 from ledger.operations.members import is_member, working_key_of
 from ledger.statement import Statement, read_statement
 from protocol.capability.advertisement import (
@@ -41,6 +41,7 @@ from protocol.limits import (
 )
 from protocol.messages import Adverts, AskDefinitions, Definitions, Have, Message, Records
 from protocol.replication import pool
+from protocol.replication.packing import in_messages, kept_bytes, kept_statement
 from protocol.replication.records import PeerRecord, PeerRecords, judge_record, sign_record
 
 KEPT_ADVERT = "advert"
@@ -48,10 +49,6 @@ KEPT_RECORD = "record"
 KEPT_DEFINITION = "definition"
 EARLY_RECORDS_MAX = 1_024
 """Records of machines the ledger does not know here yet: what a newcomer is told before it has the blocks."""
-MESSAGE_BYTES_MAX = 512 << 10
-"""Adverts in one message: room below a frame for their framing."""
-
-
 MISSED_AGAIN_MS = 250
 """Between two lists sent because the ledger moved: catching up moves it many times a second."""
 ANSWERS_MAX = 8
@@ -116,14 +113,14 @@ class DirectoryPeer:
             if kind == KEPT_DEFINITION:
                 self.catalogue.add_foreign(value, key)
             elif kind == KEPT_RECORD:
-                statement = _kept_statement("peer-record", value)
+                statement = kept_statement("peer-record", value)
                 # By its own time: the last block may be older than the record. `tick` forgets what has expired.
                 made_ms = statement.content["made"]
                 judged = judge_record(self._chain.state, self._chain.network, statement, made_ms)
                 if isinstance(judged, PeerRecord):
                     self.records.add(judged)
             elif kind == KEPT_ADVERT:
-                advert = read_advert(_kept_statement("advert", value))
+                advert = read_advert(kept_statement("advert", value))
                 if advert.member == self._me.member:
                     self._counter = advert.counter
                 if is_member(self._chain.state, advert.member):
@@ -206,7 +203,7 @@ class DirectoryPeer:
         if not self._may_answer(peer, now):
             return []
         wanted = [advert for advert in self.directory if advert.counter > theirs.get(advert.member, 0)]
-        return [Send(peer=peer, message=part) for part in _parts(wanted)]
+        return [Send(peer=peer, message=part) for part in in_messages(wanted)]
 
     def _may_answer(self, peer: PeerId, now: Now) -> bool:
         answers = self._answers.setdefault(peer, _Answers())
@@ -237,7 +234,7 @@ class DirectoryPeer:
             if advert is not None and advert.member != self._me.member and self.directory.put(advert):
                 fresh.append(advert)
         effects += [self._keep(advert) for advert in fresh]
-        for part in _parts(fresh):
+        for part in in_messages(fresh):
             effects += self._tell(part, peer)
         return effects + self._ask_definitions(peer)
 
@@ -257,7 +254,7 @@ class DirectoryPeer:
             if isinstance(judged, PeerRecord) and judged.peer != self._me.peer and self.records.add(judged):
                 fresh.append(judged)
         for record in fresh:
-            effects.append(Keep(kind=KEPT_RECORD, id=record.peer, value=_kept(record.statement)))
+            effects.append(Keep(kind=KEPT_RECORD, id=record.peer, value=kept_bytes(record.statement)))
             effects.append(Addresses(peer=record.peer, addresses=record.addresses))
             effects += self._tell(Records(records=[record.statement.to_value()]), peer)
         return effects
@@ -336,7 +333,8 @@ class DirectoryPeer:
             self._round += self._turn == 0
             peer = list(self._peers)[self._turn]
             self._asked.pop(peer, None)
-            effects += [Send(peer=peer, message=self._have()), *self._some_records(peer, now), *self._ask_definitions(peer)]
+            effects += [Send(peer=peer, message=self._have()), *self._some_records(peer, now)]
+            effects += self._ask_definitions(peer)
         return effects
 
     def _some_records(self, peer: PeerId, now: Now) -> list[Effect]:
@@ -368,7 +366,7 @@ class DirectoryPeer:
         return Have(adverts=pairs[:HAVE_PER_MESSAGE])
 
     def _keep(self, advert: Advert) -> Keep:
-        return Keep(kind=KEPT_ADVERT, id=advert.member, value=_kept(advert.statement))
+        return Keep(kind=KEPT_ADVERT, id=advert.member, value=kept_bytes(advert.statement))
 
     def _tell(self, message: Message, source: PeerId | None) -> list[Effect]:
         return [Send(peer=peer, message=message) for peer in [one for one in self._peers if one != source][:FAN_OUT]]
@@ -380,30 +378,3 @@ class DirectoryPeer:
         wanted = wanted[: min(DEFINITIONS_PER_MESSAGE, ASKED_MAX - len(asked))]
         asked.update(wanted)
         return [Send(peer=peer, message=AskDefinitions(hashes=wanted))] if wanted else []
-
-
-def _kept(statement: Statement) -> bytes:
-    return statement.key + statement.signature + statement.body
-
-
-def _kept_statement(purpose: str, value: bytes) -> Statement:
-    return Statement(
-        purpose=purpose, key=PublicKey(value[:32]), signature=Signature(value[32:96]), body=value[96:]
-    )
-
-
-def _parts(adverts: Sequence[Advert]) -> list[Adverts]:
-    """Adverts in messages below the frame's size."""
-    parts: list[Adverts] = []
-    part: list[dict[str, object]] = []
-    size = 0
-    for advert in adverts:
-        weight = len(advert.statement.body) + 160
-        if part and (len(part) == ADVERTS_PER_MESSAGE or size + weight > MESSAGE_BYTES_MAX):
-            parts.append(Adverts(adverts=part))
-            part, size = [], 0
-        part.append(advert.statement.to_value())
-        size += weight
-    return [*parts, Adverts(adverts=part)] if part else parts
-
-

@@ -16,7 +16,7 @@ from ledger.consensus.replica import Cast, Certified, Proposed, Replica, Vote
 from ledger.consensus.votes import VoteKind, read_certificate, write_certificate
 from ledger.entry import Entry, entry_from_value, entry_to_value, sign_entry
 from ledger.errors import LocalError, Refusal, RemoteError
-from ledger.fold import check_includable, choose, last_sequence
+from ledger.fold import choose, last_sequence
 from ledger.keys import MemberId, SigningKey
 from ledger.state import Overlay
 from protocol.effects import (
@@ -35,18 +35,24 @@ from protocol.effects import (
 )
 from protocol.inputs import Carry, Now, PeerId, Submit
 from protocol.limits import (
+    CLOCK_TOLERANCE_MS,
     ENTRIES_PER_MESSAGE,
-    FAN_OUT,
     FORWARD_MS_MAX,
     FORWARD_MS_MIN,
+    PROPOSE_AGAIN_MS,
     RANGE_BYTES_MAX,
 )
 from protocol.messages import AskRange, Blocks, Entries, NewHead
+from protocol.replication.neighbours import Neighbours
 from protocol.replication.pool import Pool, Verdict
 from protocol.replication.sync import CatchingUp
+from protocol.replication.trial import Trial
 
 MEMBERSHIP = "membership."
 LAPSED = "entry.lapsed"
+VOID = "entry.sequence-used"
+FILLERS_MAX = 256
+"""Numbers filled at once."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,16 +70,20 @@ class LedgerPeer:
         self, chain: Chain, *, member: MemberId, signer: SigningKey, replica: Replica | None, pending: Iterable[Entry]
     ) -> None:
         self.chain = chain
-        self.pool = Pool(chain.network)
+        self.pool = Pool(
+            chain.network, own=signer.public, until_ahead_ms=chain.charter.limits.until_ms + CLOCK_TOLERANCE_MS
+        )
         self.sync = CatchingUp()
-        self.peers: dict[PeerId, None] = {}
-        """Connected members' machines, in order of connection."""
+        self.neighbours = Neighbours(chain)
         self._member = member
         self._signer = signer
         self._replica = replica
         self._mine: set[bytes] = set()
         self._repeat: dict[bytes, _Repeat] = {}
         self._step: tuple[Advance, PeerId | None] | None = None
+        self._trial = Trial(chain, self.pool, signer.public)
+        self._again_ms = 0
+        """Before this moment there is nothing to put into a block, unless something new comes; 0: not known."""
         for entry in sorted(pending, key=lambda one: one.sequence):
             self.pool.add(entry)
             self._mine.add(entry.id)
@@ -81,20 +91,26 @@ class LedgerPeer:
 
     # -- what the owner wants recorded
 
+    def started(self, now: Now) -> list[Effect]:
+        """Once after a start: numbers whose entries lapsed just before it was stopped are filled."""
+        numbers = self.pool.numbers(self._signer.public)
+        last = last_sequence(self.chain.state, self._signer.public)
+        return self._fill(sorted(set(range(last + 1, max(numbers, default=0))) - set(numbers)), now)
+
     def submit(self, wanted: Submit, now: Now) -> list[Effect]:
         """Sign operations as entries and keep them; refused as a whole where a rule already says no (SPEC P-14)."""
         entries = self._signed(wanted.operations, wanted.until_ms)
-        if refusal := self.trial(entries, now):
+        if refusal := self._trial.refusal(entries, now):
             return [NotRecorded(token=wanted.token, code=refusal.code, detail=refusal.detail)]
+        self._trial.keep()
         for entry in entries:
             self._hold(entry, now, mine=True)
-        kept: list[Effect] = [KeepPending(entries=tuple(entries))]
-        kept.append(Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in entries)))
-        return kept + self._hand_on(entries, None)
+        told = Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in entries))
+        return [KeepPending(entries=tuple(entries)), told, *self._hand_on(entries, None)]
 
     def would_refuse(self, operations: Sequence[dict[str, Value]], until_ms: int, now: Now) -> Refusal | None:
         """What `submit` would be told, without keeping anything: a dry run."""
-        return self.trial(self._signed(operations, until_ms), now)
+        return self._trial.refusal(self._signed(operations, until_ms), now)
 
     def _signed(self, operations: Sequence[dict[str, Value]], until_ms: int) -> list[Entry]:
         key = self._signer.public
@@ -104,55 +120,59 @@ class LedgerPeer:
             for i, operation in enumerate(operations, start=1)
         ]
 
-    def trial(self, entries: Sequence[Entry], now: Now) -> Refusal | None:
-        """What the rules say of entries on top of all that is pending; None where they would be applied."""
-        tx = Overlay(self.chain.state)
-        time_ms = max(now.wall_ms, self.chain.head.time_ms + 1)
-        limits = self.chain.charter.limits
-        waiting = [entry for entry in self.pool.candidates(self.chain.state) if entry.key == self._signer.public]
-        done = choose(tx, self.chain.network, self.chain.head.height + 1, time_ms, [*waiting[-64:], *entries], limits)
-        said = {entry.id: refusal for entry, refusal in zip(done.entries, done.refusals, strict=True)}
-        said |= {entry.id: refusal for entry, refusal in done.left}
-        return next((refusal for entry in entries if (refusal := said.get(entry.id)) is not None), None)
-
     def carry(self, wanted: Carry, now: Now) -> list[Effect]:
-        """Take in entries that a guest or a file brought."""
-        accepted = []
+        """Take in entries that a guest or a file brought: all of them or none."""
+        chain, accepted, time_ms = self.chain, list[Entry](), self._block_time_ms(now)
         for entry in wanted.entries:
-            if self.pool.judge(self.chain.state, entry, now.wall_ms) is Verdict.ACCEPT:
-                refusal = check_includable(
-                    self.chain.state,
-                    self.chain.network,
-                    entry,
-                    max(now.wall_ms, self.chain.head.time_ms + 1),
-                    self.chain.charter.limits,
-                )
-                if refusal is not None:
-                    return [NotRecorded(token=wanted.token, code=refusal.code, detail=refusal.detail)]
-                self._hold(entry, now, mine=True)
+            if self.pool.judge(chain.state, entry, time_ms) is Verdict.ACCEPT:
                 accepted.append(entry)
             elif entry.id not in self.pool:
                 return [NotRecorded(token=wanted.token, code="entry.unusable", detail="the entry cannot be carried")]
-        effects: list[Effect] = [KeepPending(entries=tuple(accepted))] if accepted else []
-        effects.append(Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in wanted.entries)))
-        return effects + self._hand_on(accepted, None)
+        tx = Overlay(chain.state)
+        done = choose(tx, chain.network, chain.head.height + 1, time_ms, accepted, chain.charter.limits)
+        for _, refusal in done.left:
+            return [NotRecorded(token=wanted.token, code=refusal.code, detail=refusal.detail)]
+        for entry in accepted:
+            self._hold(entry, now, mine=True)
+        kept = [KeepPending(entries=tuple(accepted))] if accepted else []
+        told = Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in wanted.entries))
+        return [*kept, told, *self._hand_on(accepted, None)]
+
+    def _fill(self, lapsed: Sequence[int], now: Now) -> list[Effect]:
+        """Use up numbers of ours that lapsed with an entry that changes nothing: what follows them waits for them.
+
+        The lapsed entry can stand in no later block, so no two entries under one number ever compete.
+        """
+        highest = self.pool.highest(self._signer.public)
+        waiting = [entry.until_ms for entry in self.pool.all() if entry.key == self._signer.public]
+        fillers = [
+            sign_entry(self._signer, self.chain.network, number, max(waiting), {"t": "membership.profile/1"})
+            for number in lapsed[:FILLERS_MAX]
+            if number < highest
+        ]
+        for entry in fillers:
+            self._hold(entry, now, mine=True)
+        return [KeepPending(entries=tuple(fillers)), *self._hand_on(fillers, None)] if fillers else []
 
     # -- peers
 
     def connected(self, peer: PeerId) -> list[Effect]:
         """A member's machine is there: offer it what is pending."""
-        self.peers[peer] = None
+        self.neighbours.peers[peer] = None
         return self._send_entries(self.pool.all()[: 4 * ENTRIES_PER_MESSAGE], [peer])
 
     def lost(self, peer: PeerId) -> None:
         """A machine is gone."""
-        self.peers.pop(peer, None)
+        self.neighbours.peers.pop(peer, None)
         self.sync.lost(peer)
+        self._again_ms = 0
 
     def heard_height(self, peer: PeerId, height: int, now: Now) -> list[Effect]:
         """A machine says how far it is."""
         self.sync.known(peer, height)
-        return self._ask(now)
+        # A word from behind: ours was lost, or came before the other could hear it.
+        behind = self.neighbours.news(peer) if height < self.chain.head.height else []
+        return behind + self._ask(now)
 
     def heard_entries(self, peer: PeerId, message: Entries, now: Now) -> list[Effect]:
         """Pending entries somebody hands on (SPEC P-10 to P-13)."""
@@ -164,7 +184,7 @@ class LedgerPeer:
                 said = f"sent an entry that is none: {problem.reason}"
                 effects.append(Misbehaved(peer=peer, sentence=said, fatal=True))
                 break
-            verdict = self.pool.judge(self.chain.state, entry, now.wall_ms)
+            verdict = self.pool.judge(self.chain.state, entry, self._block_time_ms(now))
             if verdict is Verdict.ACCEPT:
                 self._hold(entry, now, mine=False)
                 fresh.append(entry)
@@ -185,6 +205,7 @@ class LedgerPeer:
     def heard_blocks(self, peer: PeerId, message: Blocks, now: Now) -> list[Effect]:
         """Blocks came; they are checked when nothing else is waiting."""
         self.sync.came(peer, message, self.chain.head.height)
+        self._again_ms = 0
         return self._ask(now)
 
     # -- work
@@ -206,7 +227,8 @@ class LedgerPeer:
     @property
     def has_work(self) -> bool:
         """Whether `work` may have something to do."""
-        return self._step is None and (self.sync.is_busy or (self._replica is not None and len(self.pool) > 0))
+        may_propose = self._replica is not None and self._again_ms == 0 and len(self.pool) > 0
+        return self._step is None and (self.sync.is_busy or may_propose)
 
     def _check(self, peer: PeerId, message: Blocks, now: Now) -> list[Effect]:
         try:
@@ -227,18 +249,29 @@ class LedgerPeer:
 
     def _propose(self, now: Now) -> list[Effect]:
         replica = self._replica
-        if replica is None or not replica.is_leader or self.sync.target > self.chain.head.height:
+        if replica is None or now.monotonic_ms < self._again_ms:
             return []
+        effects = self._block(replica, now)
+        if self._step is None:
+            # Nothing but time or something new changes that: to look again at once would only burn the processor.
+            due_ms = self.chain.next_due_ms() or 0
+            wait_ms = min(PROPOSE_AGAIN_MS, due_ms - now.wall_ms) if due_ms > now.wall_ms else PROPOSE_AGAIN_MS
+            self._again_ms = now.monotonic_ms + wait_ms
+        return effects
+
+    def _block(self, replica: Replica, now: Now) -> list[Effect]:
         head = self.chain.head
-        if now.wall_ms > head.time_ms + STALL_MS and head.height:
+        stalled = now.wall_ms > head.time_ms + STALL_MS and head.height > 0
+        if stalled or not replica.is_leader or self.sync.target > head.height:
             return []
         due_ms = self.chain.next_due_ms()
         if not len(self.pool) and (due_ms is None or due_ms > now.wall_ms):
             return []
         step = self.chain.build(self.pool.candidates(self.chain.state), now.wall_ms, replica.view)
         if step is None:
-            return []
-        effects = self._finals(self.pool.discard(step.left))
+            refused = self.pool.not_includable(self.chain.state, self._block_time_ms(now), self.chain.charter.limits)
+            return self._ended(self.pool.discard(refused), now)
+        effects = self._ended(self.pool.discard(step.left), now)
         block = step.blocks[0]
         votes, certificate = self._vote(replica, block)
         if certificate is None:
@@ -262,14 +295,19 @@ class LedgerPeer:
         """The step is on the disk: take it, tell the owner and the others."""
         if self._step is None:
             return []
-        step, source = self._step
-        self._step = None
+        (step, source), self._step = self._step, None
         self.chain.take(step)
         if self._replica is not None:
             self._replica.settle(step.head.view)
+        self._trial.forget()
+        self._again_ms = 0
+        if source is not None:
+            self.sync.proved(source)
         entries = [entry for block in step.blocks for entry in block.entries]
-        self.pool.settle(self.chain.state, entries)
+        void = self.pool.settle(self.chain.state, entries)
         members_changed = any(entry.name.startswith(MEMBERSHIP) for entry in entries)
+        if members_changed:
+            self.neighbours.members_changed()
         effects: list[Effect] = [HeadMoved(height=step.head.height, members_changed=members_changed)]
         for block in step.blocks:
             for entry, outcome in zip(block.entries, block.outcomes, strict=True):
@@ -277,43 +315,44 @@ class LedgerPeer:
                 if entry.id in self._mine:
                     self._mine.discard(entry.id)
                     effects.append(Final(entry_id=entry.id, outcome=outcome, height=block.header.height))
-        effects += self._finals([(entry, LAPSED) for entry in self.pool.lapse(step.head.time_ms)])
-        done = tuple(effect.entry_id for effect in effects if isinstance(effect, Final))
-        if done:
-            effects.append(DropPending(ids=done))
+        ended = [(entry, VOID) for entry in void] + [(entry, LAPSED) for entry in self.pool.lapse(step.head.time_ms)]
+        effects += self._ended(ended, now)
         return effects + self._announce(step, source) + self._ask(now)
 
     def _announce(self, step: Advance, source: PeerId | None) -> list[Effect]:
-        """Give peers who are just behind the blocks themselves, the rest the news (SPEC P-31)."""
-        others = [peer for peer in self.peers if peer != source]
-        head = NewHead(height=step.head.height, block=step.head.block)
-        return [Send(peer=peer, message=head) for peer in others if self.sync.height_of(peer) < step.head.height]
+        """Tell whoever is not known to be as far (SPEC P-34)."""
+        height = step.head.height
+        others = [peer for peer in self.neighbours.peers if peer != source and self.sync.height_of(peer) < height]
+        return [Send(peer=peer, message=NewHead(height=height, block=step.head.block)) for peer in others]
 
     # -- time
 
     def tick(self, now: Now) -> list[Effect]:
-        """Offer pending entries again with growing pauses; ask another peer for an overdue range."""
-        due = [entry_id for entry_id, repeat in self._repeat.items() if repeat.at_ms <= now.monotonic_ms]
-        again = set(due)
-        entries = [entry for entry in self.pool.all() if entry.id in again]
+        """Offer pending entries and our height again with growing pauses; ask another peer for an overdue range."""
+        self._again_ms = 0
+        due = {entry_id for entry_id, repeat in self._repeat.items() if repeat.at_ms <= now.monotonic_ms}
+        entries = [entry for entry in self.pool.all() if entry.id in due] if due else []
         for entry_id in due:
             repeat = self._repeat[entry_id]
-            if entry_id not in self.pool:
-                del self._repeat[entry_id]
-                continue
             repeat.after_ms = min(2 * repeat.after_ms, FORWARD_MS_MAX)
             repeat.at_ms = now.monotonic_ms + repeat.after_ms
-        return self._send_entries(entries, list(self.peers)[:FAN_OUT]) + self._ask(now)
+            if entry_id not in self.pool:
+                del self._repeat[entry_id]
+        effects = self._send_entries(entries, self.neighbours.nearest(None))
+        # In a quiet network no block says that time has passed, and what follows an entry of ours would wait for ever.
+        stale = self.pool.lapse(now.wall_ms - CLOCK_TOLERANCE_MS, self._signer.public)
+        effects += self._ended([(entry, LAPSED) for entry in stale], now)
+        return effects + self.neighbours.tick(now) + self._ask(now)
 
     def wake_ms(self, now: Now) -> int | None:
         """When `tick` or `work` is next needed, on the monotonic clock."""
         moments = [repeat.at_ms for repeat in self._repeat.values()]
-        deadline_ms = self.sync.deadline_ms()
-        if deadline_ms is not None:
-            moments.append(deadline_ms)
+        moments += [moment for moment in (self.sync.deadline_ms(), self.neighbours.wake_ms(now)) if moment is not None]
+        if self._again_ms and len(self.pool):
+            moments.append(self._again_ms)
         due_ms = self.chain.next_due_ms()
         if self._replica is not None and due_ms is not None:
-            moments.append(now.monotonic_ms + max(0, due_ms - now.wall_ms))
+            moments.append(max(self._again_ms, now.monotonic_ms + max(0, due_ms - now.wall_ms)))
         return min(moments, default=None)
 
     # -- helpers
@@ -322,8 +361,15 @@ class LedgerPeer:
         asked = self.sync.ask(self.chain.head.height, now)
         return [] if asked is None else [Send(peer=asked[0], message=asked[1])]
 
+    def _block_time_ms(self, now: Now) -> int:
+        """The time of a block made now: what has lapsed by then must not come back."""
+        return max(now.wall_ms, self.chain.head.time_ms + 1)
+
     def _hold(self, entry: Entry, now: Now, *, mine: bool) -> None:
         self.pool.add(entry)
+        self._again_ms = 0
+        if entry.key == self._signer.public and not mine:
+            self._trial.forget()
         if mine:
             self._mine.add(entry.id)
         self._repeat[entry.id] = _Repeat(at_ms=now.monotonic_ms + FORWARD_MS_MIN, after_ms=FORWARD_MS_MIN)
@@ -332,7 +378,7 @@ class LedgerPeer:
         """Give what is new to a bounded number of others, once."""
         if self._replica is not None and len(self.chain.voting_keys) == 1:
             return []
-        return self._send_entries(entries, [peer for peer in self.peers if peer != source][:FAN_OUT])
+        return self._send_entries(entries, self.neighbours.nearest(source))
 
     def _send_entries(self, entries: Sequence[Entry], peers: Sequence[PeerId]) -> list[Effect]:
         effects: list[Effect] = []
@@ -341,11 +387,14 @@ class LedgerPeer:
             effects += [Send(peer=peer, message=Entries(entries=part)) for peer in peers]
         return effects
 
-    def _finals(self, ended: Iterable[tuple[Entry, str]]) -> list[Effect]:
-        effects: list[Effect] = []
-        for entry, code in ended:
-            self._repeat.pop(entry.id, None)
-            if entry.id in self._mine:
-                self._mine.discard(entry.id)
-                effects.append(Final(entry_id=entry.id, outcome=code, height=self.chain.head.height))
-        return effects
+    def _ended(self, ended: Iterable[tuple[Entry, str]], now: Now) -> list[Effect]:
+        """Entries that will never stand in a block: tell whose they are, and forget them on the disk."""
+        mine = [(entry, code) for entry, code in ended if entry.id in self._mine]
+        if not mine:
+            return []
+        self._trial.forget()
+        ids, height = tuple(entry.id for entry, _ in mine), self.chain.head.height
+        self._mine.difference_update(ids)
+        finals: list[Effect] = [Final(entry_id=entry.id, outcome=code, height=height) for entry, code in mine]
+        own = [entry.sequence for entry, code in mine if code == LAPSED and entry.key == self._signer.public]
+        return [*finals, DropPending(ids=ids), *self._fill(own, now)]

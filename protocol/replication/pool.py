@@ -1,8 +1,8 @@
 """Pending entries: signed, not yet final, held by whoever saw them until they are (consensus rules 14 and 15).
 
 Anyone may carry an entry, so a pool is also a target: it is bounded per key and in all, every signature is checked
-before an entry is kept, and nothing that can never be included is kept at all. Order of authors: one entry of each in
-turn, so that nobody's flood delays the others.
+before an entry is kept, and nothing that can never be included is kept at all. When it is full, whoever has the most
+gives way to whoever has less. Order of authors: one entry of each in turn, so that nobody's flood delays the others.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from enum import Enum
 
+from ledger.canonical import INTEGER_MAX
+from ledger.charter import Limits
 from ledger.entry import SEQUENCE_WINDOW, Entry
 from ledger.errors import Reason, Refusal
-from ledger.fold import is_fully_signed, last_sequence, operation_of
+from ledger.fold import check_includable, is_fully_signed, last_sequence, operation_of
 from ledger.operations.members import key_record
 from ledger.state import View
-from protocol.limits import POOL_ENTRIES_MAX, POOL_ENTRIES_PER_KEY_MAX
+from protocol.limits import CANDIDATES_PER_KEY_MAX, POOL_ENTRIES_MAX, POOL_ENTRIES_PER_KEY_MAX
 
 
 class Verdict(Enum):
@@ -43,8 +45,12 @@ _DEAD = frozenset(
 class Pool:
     """Pending entries by key and sequence."""
 
-    def __init__(self, network: bytes) -> None:
+    def __init__(self, network: bytes, *, own: bytes = b"", until_ahead_ms: int = INTEGER_MAX) -> None:
         self._network = network
+        self._own = own
+        """The key whose entries never give way: nobody else would bring them again."""
+        self._until_ahead_ms = until_ahead_ms
+        """An entry whose valid-until is further away could not be included, and would lie here that long."""
         self._by_id: dict[bytes, Entry] = {}
         self._by_key: dict[bytes, dict[int, Entry]] = {}
 
@@ -58,25 +64,32 @@ class Pool:
         """Whether to keep an entry (SPEC P-10 to P-13); signatures are checked last, as they cost most."""
         if entry.network != self._network or isinstance(operation_of(entry), Refusal):
             return Verdict.REJECT
-        if entry.id in self._by_id or entry.until_ms < time_ms:
+        if entry.id in self._by_id or not time_ms <= entry.until_ms <= time_ms + self._until_ahead_ms:
             return Verdict.IGNORE
-        if key_record(view, entry.key) is None or entry.sequence <= last_sequence(view, entry.key):
+        record = key_record(view, entry.key)
+        if record is None or "ended" in record or entry.sequence <= last_sequence(view, entry.key):
             return Verdict.IGNORE
         same_key = self._by_key.get(entry.key, {})
-        if entry.sequence in same_key or len(same_key) >= POOL_ENTRIES_PER_KEY_MAX:
+        rival = same_key.get(entry.sequence)
+        # A number whose entry lapsed is free again.
+        if (rival is not None and rival.until_ms >= time_ms) or len(same_key) >= POOL_ENTRIES_PER_KEY_MAX:
             return Verdict.IGNORE
-        if len(self._by_id) >= POOL_ENTRIES_MAX:
+        if len(self._by_id) >= POOL_ENTRIES_MAX and len(self._longest()) <= len(same_key) + 1:
             return Verdict.IGNORE
         return Verdict.ACCEPT if is_fully_signed(entry) else Verdict.REJECT
 
     def add(self, entry: Entry) -> None:
         """Keep an entry that was judged or is our own."""
+        if len(self._by_id) >= POOL_ENTRIES_MAX and (longest := self._longest()):
+            self._remove(longest[max(longest)].id)
+        if (rival := self._by_key.get(entry.key, {}).get(entry.sequence)) is not None:
+            self._remove(rival.id)
         self._by_id[entry.id] = entry
         self._by_key.setdefault(entry.key, {})[entry.sequence] = entry
 
     def candidates(self, view: View) -> Iterator[Entry]:
         """Entries that may be includable, one of each key in turn, each key's in order of their numbers."""
-        queues = [self._run(view, key) for key in list(self._by_key)]
+        queues = [self.run(view, key) for key in list(self._by_key)]
         while queues:
             still = []
             for queue in queues:
@@ -86,11 +99,11 @@ class Pool:
                     still.append(queue)
             queues = still
 
-    def _run(self, view: View, key: bytes) -> Iterator[Entry]:
+    def run(self, view: View, key: bytes) -> Iterator[Entry]:
         """One key's entries from the last applied number on; a gap is left only for an entry that skips."""
         waiting = self._by_key.get(key, {})
         last = last_sequence(view, key)
-        for sequence in sorted(waiting):
+        for sequence in sorted(waiting)[:CANDIDATES_PER_KEY_MAX]:
             entry = waiting[sequence]
             if sequence <= last:
                 continue
@@ -99,16 +112,24 @@ class Pool:
             last = sequence
             yield entry
 
-    def settle(self, view: View, entries: Iterable[Entry]) -> None:
-        """Forget what has become final, and whatever its numbers have made void."""
-        keys = set()
+    def settle(self, view: View, entries: Iterable[Entry]) -> list[Entry]:
+        """Forget what has become final; forget and return whatever its numbers have made void."""
+        keys: dict[bytes, None] = {}
         for entry in entries:
             self._remove(entry.id)
-            keys.add(entry.key)
+            keys[entry.key] = None
+        void = []
         for key in keys:
             last = last_sequence(view, key)
-            for sequence in [n for n in self._by_key.get(key, {}) if n <= last]:
-                self._remove(self._by_key[key][sequence].id)
+            void += [entry for sequence, entry in self._by_key.get(key, {}).items() if sequence <= last]
+        for entry in void:
+            self._remove(entry.id)
+        return void
+
+    def not_includable(self, view: View, time_ms: int, limits: Limits) -> list[tuple[Entry, Refusal]]:
+        """Everything that could stand in no block right now, with the reason."""
+        judged = [(entry, check_includable(view, self._network, entry, time_ms, limits)) for entry in self.all()]
+        return [(entry, refusal) for entry, refusal in judged if refusal is not None]
 
     def discard(self, left: Iterable[tuple[Entry, Refusal]]) -> list[tuple[Entry, str]]:
         """Forget candidates that can never be included; returns them with the refusal's code."""
@@ -117,9 +138,10 @@ class Pool:
             self._remove(entry.id)
         return dead
 
-    def lapse(self, time_ms: int) -> list[Entry]:
-        """Forget and return entries whose valid-until has passed in block time."""
-        lapsed = [entry for entry in self._by_id.values() if entry.until_ms < time_ms]
+    def lapse(self, time_ms: int, key: bytes | None = None) -> list[Entry]:
+        """Forget and return entries (of one key) whose valid-until has passed in block time."""
+        entries = self._by_id.values() if key is None else self._by_key.get(key, {}).values()
+        lapsed = [entry for entry in entries if entry.until_ms < time_ms]
         for entry in lapsed:
             self._remove(entry.id)
         return lapsed
@@ -128,9 +150,18 @@ class Pool:
         """Everything pending, by key and number."""
         return [queue[n] for queue in self._by_key.values() for n in sorted(queue)]
 
+    def numbers(self, key: bytes) -> list[int]:
+        """The pending numbers under a key, ascending."""
+        return sorted(self._by_key.get(key, ()))
+
     def highest(self, key: bytes) -> int:
         """The highest pending number under a key; 0 where there is none."""
-        return max(self._by_key.get(key, {0: None}))
+        return max(self._by_key.get(key, (0,)))
+
+    def _longest(self) -> dict[int, Entry]:
+        """Everything of the key that has the most here, our own left out."""
+        others = (queue for key, queue in self._by_key.items() if key != self._own)
+        return max(others, key=len, default={})
 
     def _remove(self, entry_id: bytes) -> None:
         entry = self._by_id.pop(entry_id, None)

@@ -2,7 +2,8 @@
 
 One range is being fetched while one is checked, so both ends stay busy. A range is asked of one peer at a time and of
 the next one when it does not come; a peer's word on its height is only a hint, since every range is checked against
-the certificate (consensus rules 20 and 21).
+the certificate (consensus rules 20 and 21; SPEC P-30 to P-36). Whoever claims a height and does not bring the blocks
+is doubted: asked last, and no reason for a witness to wait.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ class CatchingUp:
         """(peer, start, deadline on the monotonic clock) of the range under way."""
         self._queue: deque[QueuedRange] = deque()
         self._failed: set[PeerId] = set()
+        """Not asked before they say something new."""
+        self._doubted: set[PeerId] = set()
+        """Claimed blocks and did not bring them; outlives the connection, or a new one would be a new credit."""
         self._next = 0
         """The height after the last block asked for, fetched or stored."""
 
@@ -54,26 +58,34 @@ class CatchingUp:
     def failed(self, peer: PeerId) -> None:
         """A peer sent a range that does not hold, or none in time: others first."""
         self._failed.add(peer)
+        self._doubted.add(peer)
         self._queue.clear()
         self._asked = None
         self._next = 0
+
+    def proved(self, peer: PeerId) -> None:
+        """A range of this peer holds: its word counts again."""
+        self._doubted.discard(peer)
 
     def ask(self, height: int, now: Now) -> tuple[PeerId, AskRange] | None:
         """The next range to ask for and of whom, if any, given our own height."""
         self._next = max(self._next, height + 1)
         if self._asked is not None:
-            peer, _, deadline_ms = self._asked
-            if now.monotonic_ms < deadline_ms:
+            peer, start, deadline_ms = self._asked
+            if now.monotonic_ms >= deadline_ms:
+                self.failed(peer)
+                self._next = height + 1
+            elif peer in self._doubted and any(one not in self._doubted for one in self._ahead(start)):
+                self._asked, self._next = None, start
+            else:
                 return None
-            self.failed(peer)
-            self._next = height + 1
         if len(self._queue) >= RANGES_QUEUED_MAX:
             return None
-        ahead = [peer for peer, known in self._heights.items() if known >= self._next and peer not in self._failed]
+        ahead = self._ahead(self._next)
         if not ahead:
             return None
         # The one that is furthest, the first known among equals: no dice, same inputs give the same choice.
-        peer = max(ahead, key=lambda one: self._heights[one])
+        peer = max(ahead, key=lambda one: (one not in self._doubted, self._heights[one]))
         self._asked = (peer, self._next, now.monotonic_ms + RANGE_DEADLINE_MS)
         return peer, AskRange(start=self._next, bytes=RANGE_BYTES_MAX)
 
@@ -86,6 +98,8 @@ class CatchingUp:
         self.known(peer, max(blocks.height, start + len(blocks.blocks) - 1))
         if not blocks.blocks:
             self._heights[peer] = min(self._heights[peer], start - 1)
+            if was_asked:
+                self._doubted.add(peer)
             return False
         expected = self._next if was_asked else max(height + 1, self._queued_to() + 1)
         if start != expected or len(self._queue) >= RANGES_QUEUED_MAX:
@@ -109,8 +123,11 @@ class CatchingUp:
 
     @property
     def target(self) -> int:
-        """The greatest height any member claims."""
-        return max(self._heights.values(), default=0)
+        """The greatest height any member claims whose word counts."""
+        return max((known for peer, known in self._heights.items() if peer not in self._doubted), default=0)
+
+    def _ahead(self, height: int) -> list[PeerId]:
+        return [peer for peer, known in self._heights.items() if known >= height and peer not in self._failed]
 
     def _queued_to(self) -> int:
         return max((item.blocks.start + len(item.blocks.blocks) - 1 for item in self._queue), default=0)
