@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dpnode.answers import job_views as views
-from dpnode.answers.job import awarded
+from dpnode.answers.job_moves import awarded
 from dpnode.answers.shown import name_of, party
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done

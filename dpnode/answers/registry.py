@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import Any
 
 from dpnode.control.answers import Answer, Failed
@@ -12,14 +11,12 @@ from dpnode.control.server import Responder
 from dpnode.errors import FailKind
 from dpnode.node import Node
 
-FAMILIES = ("network", "node", "reading", "holdings", "capability", "verify", "export", "job", "inbox")
+FAMILIES = ("network", "node", "reading", "holdings", "capability", "verify", "export", "job", "job_moves", "inbox")
 
 
 def _gather() -> dict[type[Question], Any]:
     answers: dict[type[Question], Any] = {}
     for family in FAMILIES:
-        if importlib.util.find_spec(f"dpnode.answers.{family}") is None:
-            continue
         answers |= importlib.import_module(f"dpnode.answers.{family}").ANSWERS
     return answers
 
