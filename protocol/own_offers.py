@@ -50,21 +50,25 @@ class OwnOffers:
             return _unfit(offer, (f"its time cannot be said: {took.reason}",))
         lines: tuple[PriceLine, ...] = ()
         said: tuple[str, ...] = ()
+        unpriced = "the offer names no price"
         if offer.price is not None:
             credit = offer.price.credit
             total = price(
                 offer, definition, want.parameters, want.quantity, show=lambda amount: self._show_money(credit, amount)
             )
             if isinstance(total, Unpriced):
-                return _unfit(offer, (f"its price cannot be said: {total.reason}",))
-            lines = (PriceLine(kind="credit", thing=credit, amount=total.total),)
-            said = total.lines
+                unpriced = total.reason
+            else:
+                lines = (PriceLine(kind="credit", thing=credit, amount=total.total),)
+                said = total.lines
         return Quote(
             offer=offer.name,
             machine=_machine(offer),
             asset=offer.asset,
             unfit=(),
             price=lines,
+            unpriced="" if lines else unpriced,
+            left_open=found.unstated,
             price_lines=said,
             duration_ms=took.total,
             lead_ms=offer.lead_ms,
