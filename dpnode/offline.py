@@ -13,7 +13,7 @@ from dpnode.control.questions.base import Question
 from dpnode.errors import FailKind, Problem
 from dpnode.identity.private_files import read_private
 from dpnode.paths import Home
-from dpnode.reading.source import Source, StoredView, drive, read_head
+from dpnode.reading.source import Report, Source, StoredView, drive, read_head
 from dpnode.reading.table import reader_of
 from dpnode.store import questions
 from dpnode.store.errors import StoreCorrupt, StoreError
@@ -22,10 +22,13 @@ from ledger.canonical import NotCanonical, decode
 from ledger.keys import MemberId, member_id
 
 
-def answer(question: Question, home: Home) -> Answer:
-    """The answer to a question whose `offline` is true; everything that goes wrong is a `Failed`."""
+def answer(question: Question, home: Home, report: Report | None = None) -> Answer:
+    """The answer to a question whose `offline` is true; everything that goes wrong is a `Failed`.
+
+    `report` is called with progress where an answer takes long.
+    """
     try:
-        return Done(value=_answer(question, home))
+        return Done(value=_answer(question, home, report or _unheard))
     except Problem as problem:
         return failed(problem)
     except StoreError as error:
@@ -33,7 +36,7 @@ def answer(question: Question, home: Home) -> Answer:
         return failed(Problem(kind, str(error)))
 
 
-def _answer(question: Question, home: Home) -> dict[str, Any]:
+def _answer(question: Question, home: Home, report: Report) -> dict[str, Any]:
     if question.name == "network.found":
         from dpnode.offline_founding import found
 
@@ -47,14 +50,14 @@ def _answer(question: Question, home: Home) -> dict[str, Any]:
         if question.name == "ledger.verify":
             from dpnode.reading.verify import verify
 
-            return verify(opened, _unheard)
+            return verify(opened, report)
         source = _source(opened, home, me, question)
         if question.name == "ledger.export":
             from dpnode.control.questions.ledger import LedgerExport
             from dpnode.reading.export import export
 
             assert isinstance(question, LedgerExport)
-            return export(source, opened, question, _unheard)
+            return export(source, opened, question, report)
         reader = reader_of(question)
         if reader is None:
             raise Problem(FailKind.DAEMON_DOWN, f"{question.name} needs the daemon: `dpnode up`")
@@ -97,4 +100,4 @@ def _own_peer(home: Home) -> bytes:
 
 
 def _unheard(value: dict[str, Any]) -> None:
-    """Progress nobody is shown: without a daemon the command waits for the one answer."""
+    """Progress that nobody asked for."""

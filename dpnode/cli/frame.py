@@ -84,7 +84,7 @@ class Run:
 
         if not self.as_json and sys.stderr.isatty():
             click.echo("(no daemon is running here: read from its database)", err=True)
-        return offline.answer(question, self.home)
+        return offline.answer(question, self.home, on_progress)
 
 
 def as_json(value: Mapping[str, Any]) -> str:

@@ -256,6 +256,13 @@ def test_a_home_without_an_identity_a_network_or_a_sound_database_says_so(tmp_pa
     assert "ledger" in _failed(offline.answer(LedgerBalance(), home)).sentence
 
 
+def test_verifying_and_exporting_report_how_far_they_are(village: Village, tmp_path: Path) -> None:
+    heard: list[dict[str, Any]] = []
+    for question in (LedgerVerify(), LedgerExport(path=str(tmp_path / "out"))):
+        assert isinstance(offline.answer(question, village.home, heard.append), Done)
+    assert [(one["done"], one["of"]) for one in heard] == [(14, 14), (14, 14)]
+
+
 def test_a_question_for_the_daemon_alone_is_not_answered(village: Village) -> None:
     assert village.fails(Status()).kind is FailKind.DAEMON_DOWN
 
