@@ -97,18 +97,18 @@ def why_not(address: Address, settings: NetSettings) -> str | None:
     if address.port == 0:
         return "port 0"
     if address.family in _DNS:
-        return None if settings.allow_dns else "names are not dialled ([net] allow_dns)"
+        return None if settings.allow_dns else "names are not dialled"
     ip: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(address.host)
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
     if ip.is_unspecified or ip.is_multicast or (ip.version == 4 and int(ip) == 0xFFFFFFFF):
         return "not the address of one machine"
     if ip.is_loopback:
-        return None if settings.allow_loopback else "loopback ([net] allow_loopback)"
+        return None if settings.allow_loopback else "loopback ([network] allow_loopback)"
     if ip.is_link_local:
         return "link-local addresses need an interface"
     if ip.is_private:
-        return None if settings.allow_private else "a private range ([net] allow_private)"
+        return None if settings.allow_private else "a private range"
     return "reserved" if ip.is_reserved else None
 
 

@@ -94,12 +94,12 @@ class PortTaken(NetError):
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.sentence = f"another program already listens on {address}; stop it or choose another port in [net] listen"
+        self.sentence = f"another program already listens on {address}; stop it or choose another port in [network] listen"
         super().__init__(self.sentence)
 
 
 class CannotListen(NetError):
-    """An address of [net] listen cannot be used on this machine."""
+    """An address of [network] listen cannot be used on this machine."""
 
     def __init__(self, address: str, why: str) -> None:
         self.address = address

@@ -114,9 +114,9 @@ async def open_relays(host: BasicHost, settings: NetSettings, gate: Gate) -> Asy
         try:
             relay = parse_address(text)
         except BadAddress as error:
-            raise ValueError(f"[net] relays: {text!r}: {error}") from None
+            raise ValueError(f"[network] relays: {text!r}: {error}") from None
         if relay.peer_id is None:
-            raise ValueError(f"[net] relays: {text!r} must end with /p2p/ and the relay's peer id")
+            raise ValueError(f"[network] relays: {text!r} must end with /p2p/ and the relay's peer id")
         chosen.add(relay.peer_id)
     protocol = CircuitV2Protocol(host, limits=limits, allow_hop=settings.relay_serve)
     roles = RelayRole.STOP | (RelayRole.HOP if settings.relay_serve else RelayRole(0))

@@ -111,7 +111,7 @@ def test_a_list_of_wishes_is_cut_deduplicated_and_explained() -> None:
     wishes = [f"/ip4/10.0.0.{n % 12}/tcp/1" for n in range(100)]
     good, bad = dialable(PEER, ["/ip4/127.0.0.1/tcp/1", f"/ip4/10.1.1.1/tcp/1/p2p/{R}", *wishes], PLAIN)
     assert len(good) == PLAIN.addresses_per_peer_max == len({one.text for one in good})
-    assert [why for _, why in bad] == ["loopback ([net] allow_loopback)", "names another peer"]
+    assert [why for _, why in bad] == ["loopback ([network] allow_loopback)", "names another peer"]
 
 
 def test_an_endless_list_of_bad_wishes_is_not_read_to_its_end() -> None:
