@@ -4,8 +4,9 @@ from __future__ import annotations
 
 FRAME_BYTES_MAX = (1 << 20) + (64 << 10)
 """A block of 1 MiB and its envelope."""
-RANGE_BYTES_MAX = 640 << 10
-"""Blocks in one answer: about 1,700 entries, a tenth of a second to check, so that other work is never far behind."""
+RANGE_BYTES_MAX = 1 << 20
+"""Blocks in one answer: what fits a frame, since each range costs a root. About 2,800 entries, a tenth of a second to
+check, so that other work is never far behind."""
 RANGES_QUEUED_MAX = 3
 """Answers waiting to be checked: one being fetched while one is checked is enough to keep both ends busy."""
 ENTRIES_PER_MESSAGE = 256
