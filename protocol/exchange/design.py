@@ -17,6 +17,8 @@ from protocol.exchange.text import clean_line
 
 
 class DesignForm(StrEnum):
+    """Which of Open Know-How's spellings a manifest was written in; it only labels the design."""
+
     LOSH = "OKH LOSH"  # TOML, `okhv`, `[[part]]`
     V1 = "OKH v1"  # YAML, `title`, `manifest-author`
     JSON = "OKH JSON"  # the keys of both, as JSON
@@ -33,6 +35,7 @@ class Extents:
 
     @property
     def known(self) -> tuple[Measure, ...]:
+        """The axes that are known, in the order x, y, z; never empty."""
         return tuple(axis for axis in (self.x, self.y, self.z) if axis is not None)
 
 
@@ -42,6 +45,8 @@ Setting: TypeAlias = "Measure | str"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
+    """One thing that can be called for: how it is made, of what, how large, and the files that describe it."""
+
     name: str
     """Unique within its design; a second `Housing` is read as `Housing (2)`, and a finding says so."""
     key: str
@@ -63,6 +68,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
+    """What is kept of one manifest; every text is one clean line, empty where the file says nothing."""
+
     form: DesignForm
     standard: str
     """The version of Open Know-How the file says it follows; empty when it says none."""

@@ -24,6 +24,8 @@ _RANGE = re.compile(rf"(?P<least>{_NUMBER})\s*(?:-|–|to|\.\.)\s*(?P<most>{_NUM
 
 
 class Kind(StrEnum):
+    """What a unit measures; the value is the word used in sentences."""
+
     LENGTH = "length"
     MASS = "mass"
     VOLUME = "volume"
@@ -36,6 +38,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
+    """One unit by its UCUM code, and its exact size, by which quantities of one kind are converted."""
+
     ucum: str
     kind: Kind
     size: Fraction

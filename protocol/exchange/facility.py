@@ -14,6 +14,8 @@ from protocol.exchange.design import Extents
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
+    """Where a facility is, no finer than its town; coordinates are both there or both None."""
+
     city: str
     region: str
     country: str
@@ -25,6 +27,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equipment:
+    """One entry of a facility's machines; a quantity the file does not state, or states in no known unit, is None."""
+
     key: str
     """Where it stands in the file, as `equipment[2]`."""
     name: str
@@ -55,6 +59,8 @@ class Equipment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facility:
+    """What is kept of one facility file; a text the file does not give is empty."""
+
     name: str
     place: Place | None
     opening_hours: str

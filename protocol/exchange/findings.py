@@ -14,6 +14,8 @@ from protocol.exchange.text import clean_line
 
 
 class Severity(StrEnum):
+    """How much of a file a finding spoils."""
+
     NOTE = "note"  # read by a rule that is worth knowing
     WARNING = "warning"  # left out or doubted; the rest stands
     ERROR = "error"  # the file gives nothing
@@ -21,6 +23,8 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
+    """One remark on one place of a file, ready to be shown: names out of the file are clean lines."""
+
     file: str
     """The name the file was given with; never opened, only shown."""
     key: str
@@ -46,15 +50,19 @@ class Findings:
 
     @property
     def file(self) -> str:
+        """The file's name as its findings show it: one clean line."""
         return self._file
 
     def note(self, key: str, sentence: str) -> None:
+        """Something was read by a stated rule; `key` is its place, the sentence starts in the middle (`is missing`)."""
         self._add(key, sentence, Severity.NOTE)
 
     def warn(self, key: str, sentence: str) -> None:
+        """Something at `key` was left out or is doubted; what is read of the rest stands."""
         self._add(key, sentence, Severity.WARNING)
 
     def error(self, key: str, sentence: str) -> None:
+        """The file gives nothing, because of what stands at `key`; kept even beyond FINDINGS_MAX."""
         self._add(key, sentence, Severity.ERROR)
 
     def _add(self, key: str, sentence: str, severity: Severity) -> None:

@@ -43,6 +43,8 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferDraft:
+    """What a facility file says towards one offer: one machine, or several alike, serving one function."""
+
     function: str
     machine: str
     """Kind, make and model in one line."""
@@ -57,6 +59,8 @@ class OfferDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FacilityOffers:
+    """The drafts in the file's order, and what no draft could be made of."""
+
     drafts: tuple[OfferDraft, ...]
     missing: tuple[str, ...]
     """What concerns the facility as a whole, and machines that map to nothing."""

@@ -36,6 +36,8 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownShape:
+    """The snippet gives no size."""
+
     reason: str
     """Why the size is not known, as the end of a sentence."""
 

@@ -65,4 +65,5 @@ def code_of(word: str) -> str:
 
 
 def is_known(code: str) -> bool:
+    """Whether `code`, as `code_of` gives it, is one of the technology codes of MEANINGS."""
     return code in MEANINGS

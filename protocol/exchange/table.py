@@ -48,6 +48,7 @@ class Table:
 
     @classmethod
     def of(cls, tree: Mapping[str, Tree], place: str, findings: Findings) -> Table:
+        """The table at `place`; of keys that differ in spelling only, the first counts, and that is told."""
         entries: dict[str, tuple[str, Tree]] = {}
         for key, value in tree.items():
             plain = plain_key(key)
@@ -157,6 +158,7 @@ def number_text(value: Tree) -> str:
 
 
 def kind_of(value: Tree) -> str:
+    """What a value is, in words for the end of a sentence: `a table`, `a number`, `empty`."""
     match value:
         case dict():
             return "a table"

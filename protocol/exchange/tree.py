@@ -23,6 +23,8 @@ from protocol.exchange.yaml_tree import read_yaml
 
 
 class Form(StrEnum):
+    """What a file is written in; the value is the name a sentence uses."""
+
     TOML = "TOML"
     YAML = "YAML"
     JSON = "JSON"
@@ -30,6 +32,8 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
+    """A file that was read whole and within bounds; `form` is told from its content."""
+
     form: Form
     tree: Tree
 

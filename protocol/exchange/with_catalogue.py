@@ -25,12 +25,15 @@ class CatalogueFunctions:
     catalogue: Catalogue
 
     def named_for(self, word: str) -> Sequence[str]:
+        """The names of the functions that go by a word or technology code: none, one or several."""
         return [one.name for one in _functions_for(word, self.catalogue)]
 
     def parameters(self, function: str) -> Collection[str]:
+        """The parameters of a function that `named_for` gave; raises `UnknownFunction` otherwise."""
         return _names(self.catalogue.named(function))
 
     def choice(self, function: str, parameter: str, word: str) -> str | None:
+        """The id of the choice that `word` means, or None; raises as `parameters` does."""
         return self.catalogue.named(function).choice(parameter, word)
 
 
