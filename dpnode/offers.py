@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dpnode.paths import Home
 from ledger import queries
+from ledger.canonical import encode
 from ledger.names import Kind, short, show_id
 from ledger.state import View
 from protocol.capability.catalogue import Catalogue
-from protocol.capability.limits import OFFER_FILE_BYTES_MAX, OFFERS_MAX
+from protocol.capability.limits import ADVERT_BYTES_MAX, OFFER_FILE_BYTES_MAX, OFFERS_MAX
 from protocol.capability.offer_files import CreditName, read_offer
 from protocol.capability.offers import Offer
 from protocol.capability.reading import WrongFile
 
 ENDING = ".toml"
+FRAMING_BYTES = 512
+"""What stands in an advert beside its offers: member, network, place and times have under 200."""
+TOO_MUCH = f"an advert carries {OFFERS_MAX} offers and {ADVERT_BYTES_MAX} bytes; remove one, or say less"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +79,18 @@ def read_folder(home: Home, catalogue: Catalogue, view: View) -> OwnFolder:
             continue
         if offer.name in offers:
             problems.append(f"{path} has the name of {offers[offer.name].path}: only one of them is offered")
-        elif len(offers) >= OFFERS_MAX:
-            problems.append(f"{path} is not offered: an advert carries {OFFERS_MAX} offers")
+        elif not fits_with(offer, [one.offer for one in offers.values()]):
+            problems.append(f"{path} is not offered: {TOO_MUCH}")
         else:
             offers[offer.name] = OwnOffer(offer=offer, path=path)
     return OwnFolder(offers=offers, problems=tuple(problems))
+
+
+def fits_with(offer: Offer, others: Iterable[Offer]) -> bool:
+    """Whether one advert carries an offer beside the others."""
+    offers = [*others, offer]
+    weight_bytes = sum(len(encode(one.to_value())) for one in offers)
+    return len(offers) <= OFFERS_MAX and weight_bytes + FRAMING_BYTES <= ADVERT_BYTES_MAX
 
 
 def read_text(path: Path) -> str:

@@ -17,7 +17,7 @@ from dpnode.control.resolve import Candidate, resolve
 from dpnode.control.server import Responder
 from dpnode.errors import FailKind, Problem
 from dpnode.node import Node
-from dpnode.offers import OwnOffer, credits_known, put_file, read_folder, read_text
+from dpnode.offers import TOO_MUCH, OwnOffer, credits_known, fits_with, put_file, read_folder, read_text
 from dpnode.reading.naming import person_meant
 from ledger.canonical import digest
 from ledger.names import Kind, short, show_id
@@ -78,6 +78,8 @@ async def add(node: Node, question: asked.CapabilityAdd, responder: Responder) -
             FailKind.REFUSED,
             f'you offer a "{offer.name}" already, by {known[offer.name].path}: remove it first, or choose another name',
         )
+    if not fits_with(offer, [one.offer for name, one in known.items() if name != offer.name]):
+        raise Problem(FailKind.REFUSED, TOO_MUCH)
     if question.dry_run:
         return Done(value={**_told(node, offer, None), "dry_run": True})
     if offer.name not in known:

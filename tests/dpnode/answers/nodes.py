@@ -4,7 +4,7 @@ frames in order between them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -153,11 +153,18 @@ async def refused(node: Node, question: Question) -> Problem:
     raise AssertionError(value)
 
 
-async def until(node: Node, is_so: Any) -> None:
+async def until(node: Node, is_so: Callable[[], object]) -> None:
     """Wait for something that comes with the ledger or a conversation going on."""
     with trio.fail_after(WITHIN_S):
         while not is_so():
             await node.moved.wait()
+
+
+async def until_heard(node: Node, is_so: Callable[[], object]) -> None:
+    """Wait for something that gossip brings: nobody says so, but it comes while the disk is asked again and again."""
+    with trio.fail_after(WITHIN_S):
+        while not is_so():
+            await node.store.counts()
 
 
 class _Unheard:

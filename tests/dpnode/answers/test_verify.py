@@ -12,14 +12,27 @@ import pytest
 
 from dpnode import offline
 from dpnode.control.answers import Done, Failed
-from dpnode.control.questions.ledger import LedgerVerify
+from dpnode.control.questions.base import Question
+from dpnode.control.questions.ledger import (
+    LedgerBalance,
+    LedgerBlocks,
+    LedgerExport,
+    LedgerJournal,
+    LedgerShow,
+    LedgerStatus,
+    LedgerVerify,
+)
+from dpnode.control.questions.network import MemberList, NetworkShow
+from dpnode.control.questions.node import BoundNodes
 from dpnode.errors import FailKind
 from dpnode.paths import Home
 from ledger.block import make_block
 from ledger.canonical import decode, encode
 from ledger.chain import Advance
 from ledger.entry import read_entry
+from ledger.names import Kind, show_id
 from tests.dpnode.answers.grown import Grown, new_home
+from tests.dpnode.answers.nodes import asked, running
 from tests.dpnode.answers.village import Village
 
 
@@ -161,3 +174,36 @@ def _with(step: Advance, **change: object) -> Advance:
     made = make_block(**{**parts, **change})  # type: ignore[arg-type]
     head = replace(step.head, block=made.header.id)
     return replace(step, blocks=(made,), head=head)
+
+
+async def test_a_running_node_verifies_beside_its_work_and_remembers_how_far(village: Village) -> None:
+    async with running(village.home) as node:
+        value = await asked(node, LedgerVerify())
+        assert value["height"] == node.core.chain.head.height
+        assert (await asked(node, LedgerStatus()))["checked_height"] == value["height"]
+
+
+async def test_a_running_node_exports_what_a_stopped_one_does(village: Village, tmp_path: Path) -> None:
+    async with running(village.home) as node:
+        await asked(node, LedgerExport(path=str(tmp_path / "live")))
+    village.ask(LedgerExport(path=str(tmp_path / "still")))
+    assert (tmp_path / "live").read_bytes() == (tmp_path / "still").read_bytes()
+
+
+async def test_a_running_node_answers_every_reading_question_as_a_stopped_one(village: Village) -> None:
+    questions: tuple[Question, ...] = (
+        LedgerBalance(everybody=True),
+        LedgerJournal(limit=100),
+        LedgerJournal(member="Bob"),
+        LedgerJournal(job=show_id(Kind.JOB, village.job)),
+        LedgerBlocks(),
+        LedgerShow(id="Cleo"),
+        LedgerShow(id=show_id(Kind.ENTRY, village.award)),
+        LedgerShow(id=show_id(Kind.JOB, village.job)),
+        NetworkShow(),
+        MemberList(),
+        BoundNodes(),
+    )
+    async with running(village.home) as node:
+        live = [await asked(node, question) for question in questions]
+    assert live == [village.ask(question) for question in questions]
