@@ -94,7 +94,9 @@ class PortTaken(NetError):
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.sentence = f"another program already listens on {address}; stop it or choose another port in [network] listen"
+        self.sentence = (
+            f"another program already listens on {address}; stop it or choose another port in [network] listen"
+        )
         super().__init__(self.sentence)
 
 

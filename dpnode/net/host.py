@@ -1,7 +1,7 @@
 """A libp2p host with what it needs to live for weeks on a home machine: Noise over TCP, Yamux, nothing else.
 
 Each class here is one mend of an upstream fault (numbers of the design's table), kept beside the others so that an
-upgrade of libp2p is checked in one place; `tests/dpnode/net/test_mends.py` shows upstream's behaviour next to ours.
+upgrade of libp2p is checked in one place; `tests/dpnode/net/test_mends*.py` show upstream's behaviour next to ours.
 
     1  guard          an exception in any stream handler ends that stream, not the host
     2  DoorSwarm      an inbound connection gives its place back when it ends

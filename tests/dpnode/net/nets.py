@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -15,7 +17,7 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
 
-from dpnode.net import Admission, NetEvent, NetSettings, PeerId, open_net
+from dpnode.net import Admission, NetEvent, NetSettings, PeerId, open_net, peer_id_of
 from dpnode.net.room import Net
 
 logging.getLogger("libp2p").setLevel(logging.CRITICAL)
@@ -28,6 +30,11 @@ E = TypeVar("E")
 def seed(name: str) -> bytes:
     """A network key's seed of its own for each name."""
     return name.encode().ljust(32, b".")
+
+
+def peer_of(name: str) -> PeerId:
+    """The peer id of the node called `name`, whether it runs or not."""
+    return peer_id_of(seed(name))
 
 
 @dataclass
@@ -144,3 +151,9 @@ async def read_all(stream: Any, most: int = 1 << 16) -> bytes:
                 break
             got += data
     return got
+
+
+def forget_what_others_left_open() -> None:
+    """Upstream after a crash, and zeroconf after a failed start, leave sockets to the collector."""
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        gc.collect()
