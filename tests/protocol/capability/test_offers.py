@@ -1,81 +1,42 @@
-"""An offer narrows a function, and its price and duration explain themselves (SPEC C-10 to C-15, C-20)."""
+"""An offer narrows a function, in its file and in an advert (SPEC C-10, C-11, C-15)."""
 
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ledger.canonical import INTEGER_MAX, decode, encode
+from ledger.canonical import decode, encode
 from ledger.form import Malformed
 from ledger.names import Kind, show_id
 from ledger.quantities import Measure, measure
-from protocol.capability.hours import WEEK_MIN, Hours, hours_from_value, show_hours
+from protocol.capability.hours import WEEK_MIN
 from protocol.capability.limits import QUANTITY_MAX
 from protocol.capability.offer_files import read_offer, write_offer_toml
 from protocol.capability.offers import (
     Limit,
-    Offer,
     Price,
     Rate,
-    Sum,
-    Unpriced,
-    duration,
     offer_from_value,
-    price,
-    show_duration,
     show_limit,
 )
-from protocol.capability.places import Place, about, distance_km, place_from_value
+from protocol.capability.places import Place
 from protocol.capability.reading import WrongFile
-from protocol.capability.units import show_number
-from tests.protocol.capability.workshop import CREDITS, EURO, HOUR_MS, catalogue, function, measured, offer
+from tests.protocol.capability.workshop import (
+    CREDITS,
+    EURO,
+    FULL,
+    HOUR_MS,
+    MACHINE,
+    catalogue,
+    full,
+    function,
+    offer,
+)
 
-MACHINE = bytes(range(32))
-FULL = f"""
-# The printer in the cellar.
-name = "Prusa in the cellar"
-function = "3d-printing-fdm"
-automatic = true
-asset = "{show_id(Kind.ASSET, MACHINE)}"
-[quantity]
-most = 50
-[limits]
-material = ["PLA", "PETG"]
-supports = "no"
-length = {{ most = "25 cm" }}
-width = {{ most = 210 }}
-height = {{ most = "210 mm" }}
-layer-height = {{ least = 0.1, most = "300 um" }}
-[time]
-lead = "1 h"
-set-up = "20 min"
-per-piece = "90 s"
-per.mass = "4 min"
-[price]
-credit = "EUR"
-set-up = 2
-per-piece = "0.50"
-[price.per]
-mass = 0.05
-[hours]
-utc-offset = "+01:00"
-mon = "08:00-18:00"
-sat = ["08:00-12:00", "22:00-02:00"]
-[place]
-lat = 48.137
-lon = -11.575
-"""
 FDM = function("3d-printing-fdm")
-
-
-def full() -> Offer:
-    return offer(FULL)
 
 
 def test_an_offer_file_is_read_exactly() -> None:
@@ -266,161 +227,9 @@ def test_an_offer_from_a_peer_that_contradicts_itself_is_refused(path: str, new:
         offer_from_value(_changed(path, new))
 
 
-def test_the_price_is_the_sum_of_its_parts_rounded_up_once() -> None:
-    """C-12"""
-    total = price(full(), FDM.definition, {"mass": measured("12.1 g")}, 3, show=lambda n: show_number(n / 100))
-    assert total == Sum(
-        total=532,
-        exact=Fraction(5315, 10),
-        lines=(
-            "set-up: 2",
-            "3 pieces x 0.5: 1.5",
-            "3 pieces x mass 12.1 g x 0.05 per g: 1.815",
-            "sum: 5.32 (rounded up from 5.315)",
-        ),
-    )
-
-
-def test_the_duration_is_the_sum_of_its_parts() -> None:
-    """C-12"""
-    total = duration(full(), FDM.definition, {"mass": measured("0.01 kg")}, 1)
-    assert isinstance(total, Sum)
-    assert total.total == 1_200_000 + 90_000 + 10 * 240_000
-    assert total.lines == (
-        "set-up: 20 min",
-        "1 piece x 2 min: 2 min",
-        "1 piece x mass 10 g x 4 min per g: 40 min",
-        "sum: 1 h 2 min",
-    )
-
-
-def test_a_parameter_of_the_job_is_counted_once() -> None:
-    """C-12"""
-    carrier = offer(
-        'name = "bike"\nfunction = "parcel-transport"\n[price]\ncredit = "EUR"\nper.distance = "1.00"\nper.mass = 0.10'
-    )
-    parcels = {"distance": measured("5 km"), "mass": measured("2 kg")}
-    total = price(carrier, function("parcel-transport").definition, parcels, 3)
-    assert isinstance(total, Sum)
-    assert total.total == 5 * 100 + 3 * 2 * 10
-    assert total.lines[0] == "distance 5 km x 100 per km: 500"
-
-
-def test_where_a_value_is_missing_there_is_no_price() -> None:
-    """C-12"""
-    assert price(full(), FDM.definition, {}, 1) == Unpriced(
-        reason="it depends on mass, which the request does not state", missing=("mass",)
-    )
-    assert price(replace(full(), price=None), FDM.definition, {}, 1) == Unpriced(reason="the offer names no price")
-
-
-@pytest.mark.parametrize(
-    ("per", "values", "reason"),
-    [
-        ({"mass": measure(1, "mm")}, {"mass": "1 g"}, "mass: "),
-        ({"mass": measure(1, "qq")}, {"mass": "1 g"}, "unknown unit"),
-        ({"weight": measure(1, "g")}, {"weight": "1 g"}, "nothing that can be counted"),
-        ({"mass": measure(1, "g")}, {"mass": "-1 g"}, "nothing that can be counted"),
-        ({"mass": measure(INTEGER_MAX, "g")}, {"mass": "2 g"}, "more digits than the ledger"),
-    ],
-)
-def test_a_rate_that_makes_no_sense_is_no_price(per: dict[str, Measure], values: dict[str, str], reason: str) -> None:
-    odd = replace(full(), price=Price(credit=EURO, rate=Rate(per=per)))
-    result = price(odd, FDM.definition, {name: measured(text) for name, text in values.items()}, 1)
-    assert isinstance(result, Unpriced)
-    assert reason in result.reason
-
-
-@given(
-    st.fractions(0, 10**6, max_denominator=10**4),
-    st.fractions(0, 10**6, max_denominator=10**4),
-    st.fractions(0, 10**6, max_denominator=10**4),
-    st.fractions(0, 10**5, max_denominator=100),
-    st.integers(1, 1000),
-)
-def test_a_price_is_never_negative_and_never_falls_with_the_quantity(
-    set_up: Fraction, piece: Fraction, gram: Fraction, mass: Fraction, quantity: int
-) -> None:
-    """C-12"""
-    rate = Rate(set_up=set_up, per_piece=piece, per={"mass": measure(gram, "g")})
-    one = replace(full(), price=Price(credit=EURO, rate=rate))
-    values = {"mass": measure(mass, "g")}
-    few, more = (price(one, FDM.definition, values, n) for n in (quantity, quantity + 1))
-    assert isinstance(few, Sum)
-    assert isinstance(more, Sum)
-    assert 0 <= few.total <= more.total
-    assert few.exact == set_up + quantity * (piece + gram * mass)
-    assert 0 <= few.total - few.exact < 1
-
-
-@pytest.mark.parametrize(
-    ("time_ms", "text"),
-    [(0, "0 s"), (1500, "1.5 s"), (60_000, "1 min"), (61_000, "2 min"),
-     (3_600_000, "1 h"), (90_060_000, "1 d 1 h 1 min")],
-)  # fmt: skip
-def test_a_duration_is_shown_in_whole_minutes_from_a_minute_on(time_ms: int, text: str) -> None:
-    assert show_duration(Fraction(time_ms)) == text
-
-
 def test_a_limit_is_shown_as_people_say_it() -> None:
     assert show_limit(Limit(among=("pla", "petg"))) == "pla, petg"
     assert show_limit(Limit(least=measure(1, "mm"), most=measure(2, "mm"))) == "1 mm to 2 mm"
     assert show_limit(Limit(most=measure(2, "mm"))) == "up to 2 mm"
     assert show_limit(Limit(least=measure(2, "mm"))) == "from 2 mm"
     assert show_limit(Limit()) == "anything"
-
-
-def test_hours_are_kept_in_utc_and_wrap_around_the_week() -> None:
-    """C-13"""
-    hours = full().hours
-    assert show_hours(hours) == [
-        ("mon", ["07:00-17:00"]),
-        ("sat", ["07:00-11:00", "21:00-24:00"]),
-        ("sun", ["00:00-01:00"]),
-    ]
-    sunday = offer('name = "a"\nfunction = "sewing"\n[hours]\nutc-offset = "-02:00"\nsun = "20:00-24:00"').hours
-    assert sunday.spans == ((0, 120), (WEEK_MIN - 120, WEEK_MIN))
-    monday = offer('name = "a"\nfunction = "sewing"\n[hours]\nutc-offset = "+02:00"\nmon = "00:00-03:00"').hours
-    assert monday.spans == ((0, 60), (WEEK_MIN - 120, WEEK_MIN))
-
-
-def test_open_is_open_and_closed_is_closed() -> None:
-    """C-13"""
-    hours = Hours(spans=((8 * 60, 18 * 60),))
-    monday_ms = 4 * 86_400_000
-    assert not hours.is_open(monday_ms)
-    assert hours.is_open(monday_ms + 8 * HOUR_MS)
-    assert not hours.is_open(monday_ms + 18 * HOUR_MS)
-    assert Hours().is_open(monday_ms)
-    assert hours_from_value([[480, 1080]], "hours") == hours
-
-
-@given(st.lists(st.tuples(st.integers(0, 1439), st.integers(1, 1440)), max_size=4), st.integers(-14, 14))
-def test_hours_written_read_back(spans: list[tuple[int, int]], offset: int) -> None:
-    texts = [f'"{a // 60:02d}:{a % 60:02d}-{b // 60:02d}:{b % 60:02d}"' for a, b in spans]
-    head = 'name = "a"\nfunction = "sewing"\n'
-    one = offer(f'{head}[hours]\nutc-offset = "{offset:+03d}:00"\nwed = [{", ".join(texts)}]')
-    assert offer(write_offer_toml(one, function("sewing"))) == one
-    assert all(0 <= start < end <= WEEK_MIN for start, end in one.hours.spans)
-
-
-def test_a_place_is_published_only_to_five_kilometres() -> None:
-    """C-20"""
-    place = about(Fraction("52.5163"), Fraction("13.3777"))
-    assert place == Place(lat_cdeg=5250, lon_cdeg=1340)
-    assert str(place) == "about 52.50 N, 13.40 E"
-    assert str(about(Fraction(-1), Fraction(-1))) == "about 1.00 S, 1.00 W"
-    assert place_from_value(decode(encode(place.to_value()))) == place
-    with pytest.raises(Malformed, match="no finer"):
-        place_from_value({"lat": 5251, "lon": 1340})
-    with pytest.raises(ValueError, match="latitude"):
-        about(Fraction(0), Fraction(181))
-
-
-def test_distances_are_those_of_the_globe() -> None:
-    """C-21"""
-    berlin, munich = Place(lat_cdeg=5250, lon_cdeg=1340), Place(lat_cdeg=4815, lon_cdeg=1160)
-    assert 495 <= distance_km(berlin, munich) <= 510
-    assert distance_km(berlin, berlin) == 0
-    poles = Place(lat_cdeg=9000, lon_cdeg=0), Place(lat_cdeg=-9000, lon_cdeg=0)
-    assert distance_km(*poles) == 20_015

@@ -8,11 +8,12 @@ from functools import cache
 from config.functions_data import starter_functions
 from ledger.canonical import digest
 from ledger.keys import MemberId, SigningKey
+from ledger.names import Kind, show_id
 from ledger.quantities import Measure
 from protocol.capability.advertisement import Advert, issue, read_advert
 from protocol.capability.catalogue import Catalogue
 from protocol.capability.definition_files import read_definition
-from protocol.capability.functions import Function, ParameterValue
+from protocol.capability.functions import Definition, Function, ParameterValue
 from protocol.capability.matching import Want
 from protocol.capability.offer_files import CreditName, read_offer
 from protocol.capability.offers import Offer
@@ -25,6 +26,73 @@ CREDITS = {"EUR": CreditName(id=EURO, decimals=2)}
 NOW_MS = 1_800_000_000_000
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
+SMALL = """
+name = "drilling"
+title = "drilling"
+turn = [["width", "depth"]]
+[[input]]
+name = "plate"
+kind = "material/plate"
+unit = "{piece}"
+properties = { material = "$material" }
+[[output]]
+name = "part"
+kind = "part/drilled"
+unit = "{piece}"
+[parameter.material]
+kind = "choice"
+required = true
+choices = ["wood", "steel"]
+words.steel = ["iron"]
+[parameter.width]
+kind = "measure"
+unit = "mm"
+least = 1
+most = 500.5
+[parameter.depth]
+kind = "measure"
+unit = "mm"
+[parameter.clean]
+kind = "flag"
+[parameter.note]
+kind = "text"
+of = "job"
+"""
+MACHINE = bytes(range(32))
+FULL = f"""
+# The printer in the cellar.
+name = "Prusa in the cellar"
+function = "3d-printing-fdm"
+automatic = true
+asset = "{show_id(Kind.ASSET, MACHINE)}"
+[quantity]
+most = 50
+[limits]
+material = ["PLA", "PETG"]
+supports = "no"
+length = {{ most = "25 cm" }}
+width = {{ most = 210 }}
+height = {{ most = "210 mm" }}
+layer-height = {{ least = 0.1, most = "300 um" }}
+[time]
+lead = "1 h"
+set-up = "20 min"
+per-piece = "90 s"
+per.mass = "4 min"
+[price]
+credit = "EUR"
+set-up = 2
+per-piece = "0.50"
+[price.per]
+mass = 0.05
+[hours]
+utc-offset = "+01:00"
+mon = "08:00-18:00"
+sat = ["08:00-12:00", "22:00-02:00"]
+[place]
+lat = 48.137
+lon = -11.575
+"""
 
 
 @cache
@@ -38,6 +106,11 @@ def catalogue() -> Catalogue:
 
 def function(name: str) -> Function:
     return catalogue().named(name)
+
+
+def small() -> Definition:
+    """What SMALL means: every kind of parameter, a group that may be turned, a flow with a property."""
+    return read_definition(SMALL, "drilling.toml").definition
 
 
 def measured(text: str) -> Measure:
@@ -57,6 +130,11 @@ def want(name: str, quantity: int = 1, place: Place | None = None, **given: str)
 
 def offer(text: str) -> Offer:
     return read_offer(text, "offer.toml", catalogue(), CREDITS)
+
+
+def full() -> Offer:
+    """FULL as an offer: every section of an offer file is in it."""
+    return offer(FULL)
 
 
 def router(name: str = "router", materials: str = '["wood"]', size: str = "600 mm", more: str = "") -> Offer:
