@@ -24,7 +24,7 @@ from protocol.exchange.bounds import FILE_BYTES_MAX
 from protocol.exchange.design import Design, NoSuchPart, Part, find_part, path_inside
 from protocol.exchange.findings import Severity
 from protocol.exchange.okh import read_design
-from protocol.exchange.part_parameters import call_parameters
+from protocol.exchange.part_parameters import FittedCall, PartCall, call_parameters, for_function
 from protocol.exchange.with_catalogue import NoFunctionForPart, function_for
 
 FINDINGS_SHOWN_MAX = 5
@@ -52,7 +52,7 @@ def wanted_by(
     question: JobCall, catalogue: Catalogue, directory: Directory, me: bytes, place: Place | None, now_ms: int
 ) -> Wanted:
     """What a `job call` asks for; raises `Problem` with the sentence its owner reads."""
-    if (question.design is None) == (question.function is None):
+    if question.design is None and question.function is None:
         raise Problem(FailKind.USAGE, "name a design (--design FILE --part NAME) or a function (--function NAME)")
     if question.design is not None:
         return _of_design(question, Path(question.design), catalogue, directory, me, place, now_ms)
@@ -81,10 +81,7 @@ def _of_design(
         raise Problem(FailKind.FAILED, "; ".join(said[:FINDINGS_SHOWN_MAX]))
     part = _part(reading.design, question.part)
     call = call_parameters(part)
-    chosen = function_for(call, catalogue)
-    if isinstance(chosen, NoFunctionForPart):
-        raise Problem(FailKind.NOT_FOUND, str(chosen))
-    function, fitted = chosen.function, chosen.call
+    function, fitted = _function(call, question.function, catalogue)
     notes = [*call.unknown, *(str(one) for one in reading.findings if one.severity is Severity.WARNING)]
     want = _checked(
         function, _given(function, question.parameters, fitted.parameters), question.quantity, place
@@ -122,6 +119,21 @@ def _part(design: Design, name: str | None) -> Part:
     if isinstance(found, NoSuchPart):
         raise Problem(FailKind.NOT_FOUND, str(found))
     return found
+
+
+def _function(call: PartCall, named: str | None, catalogue: Catalogue) -> tuple[Function, FittedCall]:
+    """The function that makes a part: the one the owner names, else the one the design's words lead to."""
+    if named is None:
+        chosen = function_for(call, catalogue)
+        if isinstance(chosen, NoFunctionForPart):
+            raise Problem(FailKind.NOT_FOUND, f"{chosen}; say how by --function NAME")
+        return chosen.function, chosen.call
+    try:
+        function = catalogue.named(named)
+    except UnknownFunction as unknown:
+        raise Problem(FailKind.NOT_FOUND, str(unknown)) from unknown
+    names = [parameter.name for parameter in function.definition.parameters]
+    return function, for_function(call, names, function.choice)
 
 
 def _given(

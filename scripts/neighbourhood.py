@@ -61,7 +61,7 @@ class Neighbourhood:
         lines = done.stdout.strip().splitlines()
         answer: dict[str, Any] = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
         if done.returncode:
-            said = answer.get("error") or done.stderr.strip() or done.stdout.strip()
+            said = answer.get("error", {}).get("sentence") or done.stderr.strip() or done.stdout.strip()
             raise Failed(f"`dpnode {' '.join(arguments[:3])}` at {node} ended with {done.returncode}: {said}")
         return answer
 
@@ -194,7 +194,9 @@ def offer(
     if asset:
         text = re.sub(r"(?m)^# asset = .*$", f'asset = "{asset}"', text)
     if dearer:
-        text = text.replace('mass = "0.04"', 'mass = "0.09"')
+        # An old machine's owner prices by the piece, whatever it weighs: some designs do not say.
+        text = re.sub(r"(?ms)^\[(time|price)\.per\]\n.*?(?=^\[|\Z)", "", text)
+        text = text.replace('per-piece = "0.50"', 'per-piece = "1.90"').replace('"5 min"', '"75 min"')
     path = there.folder / f"{node}-{sample}"
     path.write_text(text, "utf-8")
     there.dpnode(node, "cap", "add", str(path))
@@ -206,6 +208,7 @@ def call(options: argparse.Namespace, there: Neighbourhood) -> dict[str, Any]:
     part = f"'{options.part}' of {options.design.name}" if options.part else options.design.name
     there.step(f"The customer's node calls for {options.quantity} x {part}.")
     wanted = ["--part", options.part] if options.part else []
+    wanted += ["--function", options.function] if options.function else []
     parameters = [argument for one in options.param for argument in ("--param", one)]
     answer = there.dpnode(
         "customer", "job", "call", "--design", design, *wanted, *parameters, "--quantity", str(options.quantity),
@@ -299,6 +302,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--design", type=Path, help="an Open Know-How manifest (the sample tool rail)")
     parser.add_argument("--part", help="the part of it; not needed when it has one")
+    parser.add_argument("--function", help="how to make it, where the design does not say")
     parser.add_argument("--quantity", type=int, default=4, help="how many (4)")
     parser.add_argument("--param", action="append", default=[], metavar="N=V", help="what the design leaves open")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the homes there and the daemons running")

@@ -12,7 +12,7 @@ from typing import Any
 import trio
 
 from dpnode.answers import job_views as views
-from dpnode.answers.shown import party
+from dpnode.answers.shown import name_of, party
 from dpnode.assembly import own_place
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
@@ -90,7 +90,9 @@ async def call(node: Node, question: asked.JobCall, responder: Responder) -> Ans
             "price": views.price(node, view.job.price),
         }
     elif calling.state not in OPEN:
-        value["notes"] = [*value["notes"], calling.text]
+        state = node.core.chain.state
+        said = [f"{name_of(state, one.member)}: {one.text}" for one in calling.replies if one.text]
+        value["notes"] = [calling.text, *said, *value["notes"]]
     return Done(value=value)
 
 

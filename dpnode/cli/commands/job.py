@@ -39,7 +39,7 @@ QUANTITY_MAX = 1_000_000
 )
 @click.option("--design", type=EXISTING_FILE, help="A design manifest (Open Know-How).")
 @click.option("--part", help="The part of it; not needed when it has one.")
-@click.option("--function", help="Instead of a design: the id or name of a function.")
+@click.option("--function", help="Without a design, or against its word: how it is made.")
 @click.option("--param", "parameters", multiple=True, type=ASSIGNMENT, help="A parameter, name=value; repeatable.")
 @click.option("--quantity", type=click.IntRange(1, QUANTITY_MAX), default=1, show_default=True)
 @click.option("--by", "deliver_by_ms", type=MOMENT, help="Needed by: 3d, 2026-05-01.")
@@ -69,8 +69,8 @@ def call(
     wait_ms: int,
 ) -> None:
     """Ask those who can make it for proposals."""
-    if (design is None) == (function is None):
-        raise Problem(FailKind.USAGE, "give either --design or --function")
+    if design is None and function is None:
+        raise Problem(FailKind.USAGE, "give a --design, or a --function")
     if part is not None and design is None:
         raise Problem(FailKind.USAGE, "--part is for --design")
     question = JobCall(

@@ -8,7 +8,7 @@ from dpnode.control.questions.network import WAIT_MS
 
 @question("job.call", streams=True)
 class JobCall(Question):
-    """Ask the network for something: a part of a design, or a function with parameters. Exactly one of the two."""
+    """Ask the network for something: a part of a design, or a function with parameters; both: make it in that way."""
 
     design: str | None = None
     """Absolute path of a design manifest (OKH)."""

@@ -139,7 +139,7 @@ def test_without_a_daemon_a_command_says_how_to_start_one(run: Run, home: Home) 
         (["stauts"], "did you mean 'status'"),
         (["status", "--jsn"], "--jsn"),
         (["job", "show"], "Missing argument 'ID'"),
-        (["job", "call"], "either --design or --function"),
+        (["job", "call"], "give a --design, or a --function"),
         (["job", "call", "--function", "f", "--part", "p"], "--part is for --design"),
         (["job", "call", "--function", "f", "--quantity", "0"], "0 is not in the range"),
         (["job", "call", "--function", "f", "--by", "soon"], "neither a span (3d) nor a date"),
