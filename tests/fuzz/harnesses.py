@@ -26,11 +26,6 @@ from ledger.state import Overlay
 from ledger.statement import Statement, read_statement, sign_statement
 from protocol.capability.advertisement import read_advert
 from protocol.capability.functions import definition_from_bytes
-from protocol.exchange.bounds import FINDINGS_MAX
-from protocol.exchange.findings import Severity
-from protocol.exchange.okh import read_design
-from protocol.exchange.okw import read_facility
-from protocol.exchange.openscad import UnknownShape, size_of
 from protocol.joining import (
     PREFIX,
     Declined,
@@ -49,6 +44,7 @@ from protocol.messages import MESSAGES, read_message, write_message
 from protocol.negotiation.contents import CALL_FORM, COUNTER_FORM, read_call, read_intent
 from protocol.negotiation.messages import _FORMS as TALK_FORMS
 from protocol.negotiation.messages import from_value
+from tests.fuzz.files import design, facility, snippet, texts
 from tests.fuzz.mutation import example
 from tests.fuzz.texts import DESIGNS, FACILITIES, SNIPPETS
 from tests.ledger.town import DAY_MS, START_MS, Person, Town, certificate
@@ -354,38 +350,6 @@ def definition(data: bytes) -> bool:
         return False
     assert read.to_bytes() == data
     return True
-
-
-# -- strangers' files
-
-
-def design(data: bytes) -> bool:
-    """Reading never raises; what cannot be used is told."""
-    read = read_design(data, "file")
-    assert len(read.findings) <= FINDINGS_MAX + 2
-    assert (read.design is None) is any(finding.severity is Severity.ERROR for finding in read.findings)
-    return read.design is not None
-
-
-def facility(data: bytes) -> bool:
-    """Reading never raises; what cannot be used is told."""
-    read = read_facility(data, "file")
-    assert len(read.findings) <= FINDINGS_MAX + 2
-    return read.facility is not None
-
-
-def snippet(data: bytes) -> bool:
-    """Reading never raises; a size that is known is above zero."""
-    size = size_of(data.decode("utf-8", "replace"))
-    if isinstance(size, UnknownShape):
-        return False
-    assert min(size.x, size.y, size.z) > 0
-    return True
-
-
-def texts(those: tuple[str, ...]) -> list[bytes]:
-    """Texts as bytes."""
-    return [text.encode() for text in those]
 
 
 HARNESSES: dict[str, Harness] = {
