@@ -1,0 +1,251 @@
+"""People with real keys, a charter, a disk that is a few dicts, and the core that stands on it.
+
+The disk takes what the real store takes and gives back what it gave (`dpnode.shelf`, `dpnode.voting`), so the mapping
+between the core and the rows is the real one; only SQLite is left out. `build` is the assembly of a node without I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from dpnode.shelf import Founded, founding_commit, pending_entries, read_chain, step_commit
+from dpnode.store.journal import Record
+from dpnode.store.rows import Commit, PendingEntry, ServedBlock
+from dpnode.voting import own_certificate, remembered
+from ledger.canonical import digest
+from ledger.chain import Chain
+from ledger.charter import Limits, founding_id, write_charter
+from ledger.consensus.replica import Replica
+from ledger.consensus.votes import write_certificate
+from ledger.entry import Entry, sign_entry
+from ledger.keys import MemberId, SigningKey, member_id, next_root_hash
+from ledger.operations.membership import peer_id_of
+from ledger.statement import sign_statement
+from protocol.capability.catalogue import Catalogue
+from protocol.capability.functions import Function
+from protocol.conversation import KEPT_SUBMITTED, Conversation
+from protocol.core import Core, Self
+from protocol.negotiation.calls import CALL_KIND
+from protocol.negotiation.deals import DEAL_KIND
+from protocol.negotiation.negotiation import Negotiation
+from protocol.negotiation.policy import Policy
+from protocol.own_offers import OwnOffers
+from protocol.replication.directory_peer import KEPT_ADVERT, KEPT_DEFINITION, KEPT_RECORD, DirectoryPeer
+from protocol.replication.directory_peer import Identity as DirectoryIdentity
+from protocol.world import LedgerWorld
+from tests.protocol.capability.workshop import starter
+
+START_MS = 1_800_000_000_000
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with every key a member has, all made from the name."""
+
+    name: str
+    root: SigningKey
+    next_root: SigningKey
+    working: SigningKey
+    machine: SigningKey
+    voting: SigningKey
+
+    @property
+    def next_hash(self) -> bytes:
+        return next_root_hash(self.next_root.public)
+
+    @property
+    def member(self) -> MemberId:
+        return member_id(self.root.public, self.next_hash)
+
+    @property
+    def peer(self) -> bytes:
+        return peer_id_of(self.machine.public)
+
+
+@cache
+def person(name: str) -> Person:
+    root, next_root, working, machine, voting = (
+        SigningKey(digest("test-person", name.encode(), bytes([i]))) for i in range(5)
+    )
+    return Person(name=name, root=root, next_root=next_root, working=working, machine=machine, voting=voting)
+
+
+@cache
+def network(*founders: str, more: tuple[tuple[str, int], ...] = ()) -> Founded:
+    """A network of these founders, the first of whom is the witness; `more` are limits other than the defaults."""
+    people = [person(name) for name in founders]
+    charter = write_charter(
+        {
+            "created": START_MS - HOUR_MS,
+            "founders": [
+                {
+                    "name": one.name,
+                    "next": one.next_hash,
+                    "peer": one.peer,
+                    "root": one.root.public,
+                    "sealing": digest("test-sealing", one.name.encode()),
+                    "working": one.working.public,
+                }
+                for one in people
+            ],
+            "limits": {**Limits().to_value(), **dict(more)},
+            "name": "Test town",
+            "purpose": "to be tested",
+            "version": 1,
+            "witnesses": [{"key": people[0].voting.public, "member": people[0].member}],
+        }
+    )
+    message = founding_id(charter.network)
+    return Founded(charter=charter, signatures={one.member: one.root.sign(message) for one in people})
+
+
+@dataclass
+class Disk:
+    """What survives a power cut: exactly what was committed, nothing else."""
+
+    founded: Founded
+    pairs: dict[bytes, bytes] = field(default_factory=dict)
+    meta: dict[str, bytes] = field(default_factory=dict)
+    pending: dict[bytes, PendingEntry] = field(default_factory=dict)
+    kept: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
+    blocks: list[ServedBlock] = field(default_factory=list)
+    ids: list[bytes] = field(default_factory=list)
+    """Block ids by height, the first at height 1."""
+    journal: list[Record] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.commit(_founding(self.founded.charter.network, self.founded))
+
+    def commit(self, commit: Commit) -> None:
+        for block in commit.blocks:
+            assert block.height == len(self.blocks) + 1, "blocks are stored in order"
+            self.blocks.append(ServedBlock(height=block.height, body=block.body, certificate=block.certificate))
+            self.ids.append(block.id)
+        _write(self.pairs, commit.state)
+        _write(self.meta, commit.meta)
+        _write(self.kept, (((kind, id_), value) for kind, id_, value in commit.kept))
+        self.pending.update({one.id: one for one in commit.pending_new})
+        for entry_id in commit.pending_done:
+            self.pending.pop(entry_id, None)
+
+    def served(self, start: int, bytes_max: int) -> list[ServedBlock]:
+        """As the store serves a range, cut at the last block that has a certificate."""
+        found: list[ServedBlock] = []
+        for block in self.blocks[start - 1 :]:
+            bytes_max -= len(block.body)
+            if found and bytes_max < 0:
+                break
+            found.append(block)
+        while found and found[-1].certificate is None:
+            found.pop()
+        return found
+
+    def of_kind(self, kind: str) -> list[tuple[bytes, bytes]]:
+        return [(id_, value) for (of, id_), value in sorted(self.kept.items()) if of == kind]
+
+
+_FOUNDING: dict[bytes, Commit] = {}
+
+
+def _founding(name: bytes, founded: Founded) -> Commit:
+    return _FOUNDING.setdefault(name, founding_commit(founded))
+
+
+def _write(into: dict[Any, bytes], pairs: Iterable[tuple[Any, bytes | None]]) -> None:
+    for key, value in pairs:
+        if value is None:
+            into.pop(key, None)
+        else:
+            into[key] = value
+
+
+@dataclass
+class Parts:
+    """A core and what its owner holds besides."""
+
+    core: Core
+    offers: OwnOffers
+    catalogue: Catalogue
+
+
+def build(who: Person, disk: Disk, *, policy: Policy | None = None, functions: Iterable[Function] = ()) -> Parts:
+    """The core of `who` as a start makes it from the disk."""
+    chain = read_chain(disk.founded.charter, disk.meta, disk.pairs.items())
+    replica = _replica(who, disk, chain)
+    catalogue = Catalogue([*starter(), *functions])
+    kinds = (KEPT_DEFINITION, KEPT_RECORD, KEPT_ADVERT)
+    kept = [(kind, id_, value) for kind in kinds for id_, value in disk.of_kind(kind)]
+    directory = DirectoryPeer(
+        chain, DirectoryIdentity(member=who.member, peer=who.peer, signer=who.working, place=None), catalogue, kept
+    )
+    offers = OwnOffers(catalogue, lambda credit, amount: f"{amount} {credit.hex()[:4]}")
+    talk = [(kind, id_, value) for kind in (CALL_KIND, DEAL_KIND) for id_, value in disk.of_kind(f"talk-{kind}")]
+    negotiation = Negotiation.restore(
+        talk, me=who.member, network=chain.network, signer=who.working, policy=policy or Policy()
+    )
+    world = LedgerWorld(chain, offers.quotes, lambda member: None)
+    core = Core(
+        chain,
+        Self(member=who.member, peer=who.peer, signer=who.working),
+        replica=replica,
+        pending=pending_entries(disk.pending.values()),
+        directory=directory,
+        conversation=Conversation(negotiation, world, chain, disk.of_kind(KEPT_SUBMITTED)),
+    )
+    return Parts(core=core, offers=offers, catalogue=catalogue)
+
+
+def _replica(who: Person, disk: Disk, chain: Chain) -> Replica | None:
+    """As the assembly: a block that the journal finalized is stored before anything else."""
+    place = chain.place_of(who.member)
+    if place is None:
+        return None
+    memory = remembered(disk.journal)
+    for block in sorted(memory.blocks.values(), key=lambda one: one.header.height):
+        certificate = own_certificate(memory.votes, block)
+        if block.header.height == chain.head.height + 1 and certificate is not None:
+            step = chain.advance([block], certificate)
+            disk.commit(step_commit(chain, step, write_certificate(certificate)))
+            chain.take(step)
+    replica = Replica(
+        network=chain.network,
+        epoch=chain.head.epoch,
+        keys=chain.voting_keys,
+        place=place,
+        signer=who.voting,
+        floor=chain.head.view,
+    )
+    replica.restore(memory.votes)
+    return replica
+
+
+def entry(who: Person, founded: Founded, sequence: int, operation: Mapping[str, Any], **changes: Any) -> Entry:
+    """An entry of `who`, as its own node or a hostile one might make it."""
+    given = {"network": founded.charter.network, "until_ms": START_MS + DAY_MS, **changes}
+    return sign_entry(who.working, given.pop("network"), sequence, given.pop("until_ms"), dict(operation), **given)
+
+
+def joining(guest: Person, founded: Founded, invite: SigningKey, *, sequence: int = 1) -> Entry:
+    """The entry by which a guest becomes a member."""
+    name = founded.charter.network
+    consent = sign_statement(
+        "join",
+        {
+            "invite": invite.public,
+            "name": guest.name,
+            "network": name,
+            "next": guest.next_hash,
+            "root": guest.root.public,
+            "sealing": digest("test-sealing", guest.name.encode()),
+            "working": guest.working.public,
+        },
+        guest.root,
+    )
+    machine = sign_statement("peer", {"member": guest.member, "network": name}, guest.machine)
+    operation = {"consent": consent.to_value(), "machine": machine.to_value(), "t": "membership.join/1"}
+    return sign_entry(invite, name, sequence, START_MS + DAY_MS, operation)
