@@ -71,15 +71,6 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
-    """What this node puts into one block it proposes, and asks of a peer at once."""
-
-    block_entries_max: Annotated[int, Whole(least=1, most=10_000)] = 2_000
-    block_bytes_max: Annotated[int, Whole(least=65_536, most=1_048_576)] = 1_048_576
-    range_bytes_max: Annotated[int, Whole(least=65_536, most=4_194_304)] = 2_097_152
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Which policy decides about work: a preset, and a file of one's own that overrides parts of it."""
 
@@ -98,9 +89,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """Who runs this node, and how to call them."""
+    """Where whoever runs this node works, and how to call them; the name they chose stands in the identity."""
 
-    name: Annotated[str, Text(characters_max=64)] = ""
     place: Annotated[str, PLACE] = ""
     """Degrees as text, so that no number is ever rounded in between; see `spot`."""
     notify_command: Annotated[tuple[str, ...], Text(characters_max=4_096, items_max=32)] = ()
@@ -126,25 +116,13 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Witness:
-    """Timing of a witness; idle on every other node."""
-
-    delay_ms: Annotated[int, Whole(least=10, most=60_000)] = 200
-    """D of the consensus: how long a message is expected to take."""
-    clock_skew_ms: Annotated[int, Whole(least=1_000, most=600_000)] = 120_000
-    """S of the consensus: how far a new block's time may be from our own clock."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All sections of one `config.toml`."""
 
     network: Network = field(default_factory=Network)
-    ledger: Ledger = field(default_factory=Ledger)
     policy: Policy = field(default_factory=Policy)
     owner: Owner = field(default_factory=Owner)
     log: Log = field(default_factory=Log)
-    witness: Witness = field(default_factory=Witness)
 
 
 def hundredths(degrees: str) -> int:
