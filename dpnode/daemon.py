@@ -19,6 +19,7 @@ from dpnode.answers.capability import reload_offers
 from dpnode.answers.network import addresses_of, answer_guest
 from dpnode.answers.registry import answer
 from dpnode.assembly import assemble, load_chain
+from dpnode.checking import check_signatures
 from dpnode.control.answers import Answer
 from dpnode.control.questions.base import Question
 from dpnode.control.server import Responder, serve_control
@@ -254,6 +255,7 @@ class _Daemon:
         assert node.parts is not None and node.net is not None
         node.driver = Driver(node.core, node.store, node.net, self._journal, node.tell, node.negotiated)
         self._nursery.start_soon(self._run_driver, node.driver)
+        self._nursery.start_soon(check_signatures, node)
         await node.driver.give(Reachable(addresses=tuple(addresses_of(node))))
         own = reload_offers(node)
         for problem in node.reminders:

@@ -81,6 +81,8 @@ class Node:
         """Set by the daemon: notify a person, fetch files."""
         self.reminders: list[str] = []
         """Sentences found at the start, such as an offer file that is broken."""
+        self.alarms: list[str] = []
+        """What must not be overlooked: shown first in `status`, never removed while the node runs."""
         self._tokens = itertools.count(1)
         self._by_token: dict[int, _Wait] = {}
         self._by_entry: dict[bytes, _Wait] = {}

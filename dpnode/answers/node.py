@@ -8,12 +8,14 @@ from typing import Any
 
 from dpnode.answers.network import addresses_of
 from dpnode.answers.shown import party
+from dpnode.checking import is_own_witness
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
 from dpnode.control.questions.node import Down, Peers, Status
 from dpnode.control.server import Responder
 from dpnode.net import PeerId, show_peer_id
 from dpnode.node import Node
+from dpnode.shelf import META_CHECKED
 from ledger.canonical import decode
 from ledger.names import Kind, show_id
 from ledger.operations.members import member_of_peer
@@ -59,14 +61,16 @@ async def status(node: Node, question: Status, responder: Responder) -> Answer:
             "database_bytes": counts.disk_bytes,
         }
         meta = await node.store.meta()
-        if "checked" in meta:
-            value["checked_height"] = decode(meta["checked"])
+        if is_own_witness(node):
+            value["checked_height"] = chain.head.height
+        elif META_CHECKED in meta:
+            value["checked_height"] = decode(meta[META_CHECKED])
     return Done(value=value)
 
 
 def reminders(node: Node) -> list[str]:
     """What the owner should do some day soon, each as a sentence."""
-    lines = []
+    lines = list(node.alarms)
     if not node.identity.words_confirmed:
         lines.append("write down your 24 words: `dpnode id words` shows them and asks for two of them back")
     if node.parts is None:
