@@ -203,9 +203,10 @@ def read_block(data: bytes) -> Block:
             raise NotCanonical("an entry in a block is its bytes, its outcome and a signature")
         if item[2].__class__ is not bytes:
             raise NotCanonical("a signature is bytes")
-        _OUTCOME.check(item[1], "outcome")
-        if not item[1].isascii():
-            raise NotCanonical("an outcome is ASCII")
+        if item[1] != "":
+            _OUTCOME.check(item[1], "outcome")
+            if not item[1].isascii():
+                raise NotCanonical("an outcome is ASCII")
         entries.append(read_entry(item[0], item[2]))
         outcomes.append(item[1])
     if entries_root(entries, outcomes) != header.entries_root:

@@ -34,6 +34,7 @@ CONTAINERS_MAX = 20_000
 
 _CONTAINER_BYTES = bytes([*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF])
 _TAGS: dict[str, bytes] = {}
+_sha = hashlib.sha256
 _pack: Callable[[Value], bytes] = msgpack.Packer(use_bin_type=True).pack
 """One packer for all: it holds no state between two values, and making one costs more than packing a small value."""
 
@@ -50,7 +51,7 @@ def digest(purpose: str, *parts: bytes) -> bytes:
     tag = _TAGS.get(purpose)
     if tag is None:
         tag = _TAGS[purpose] = f"dpnode/{purpose}/1".encode("ascii")
-    return hashlib.sha256(tag + b"".join(parts)).digest()
+    return _sha(tag + b"".join(parts)).digest()
 
 
 def encode(value: Value) -> bytes:
@@ -105,15 +106,7 @@ def _refuse_bombs(data: bytes) -> None:
 def _refuse_foreign(value: Value, depth: int) -> None:
     """Check types, ranges, key order and text form of a decoded value."""
     kind = value.__class__
-    if kind is bytes or kind is bool:
-        return
-    if kind is int:
-        if not -INTEGER_MAX <= value <= INTEGER_MAX:
-            raise NotCanonical("an integer is beyond 2^53 - 1")
-    elif kind is str:
-        if not value.isascii() and not is_settled(value):
-            raise NotCanonical("a text is not in NFC, or holds a sign that Unicode 14 does not know")
-    elif kind is dict:
+    if kind is dict:
         if depth == 0:
             raise NotCanonical("nested too deeply")
         last = ""
@@ -123,15 +116,22 @@ def _refuse_foreign(value: Value, depth: int) -> None:
             if key <= last:
                 raise NotCanonical("map keys are not in byte order")
             last = key
-            if item.__class__ is not bytes:
+            # Most of what comes is bytes and plain text; a call for each would be a third of reading an entry.
+            if item.__class__ is not bytes and (item.__class__ is not str or not item.isascii()):
                 _refuse_foreign(item, depth - 1)
     elif kind is list:
         if depth == 0:
             raise NotCanonical("nested too deeply")
         for item in value:
-            if item.__class__ is not bytes:
+            if item.__class__ is not bytes and (item.__class__ is not str or not item.isascii()):
                 _refuse_foreign(item, depth - 1)
-    else:
+    elif kind is int:
+        if not -INTEGER_MAX <= value <= INTEGER_MAX:
+            raise NotCanonical("an integer is beyond 2^53 - 1")
+    elif kind is str:
+        if not is_settled(value):
+            raise NotCanonical("a text is not in NFC, or holds a sign that Unicode 14 does not know")
+    elif kind is not bytes and kind is not bool:
         raise NotCanonical(f"a {kind.__name__} has no place here")
 
 

@@ -60,14 +60,12 @@ class Text:
         """Printable text of the right length."""
         if value.__class__ is not str:
             raise Malformed(path, "text is expected")
-        if not value.isascii():
-            size = len(value.encode("utf-8", "surrogatepass"))
-        else:
-            size = len(value)
+        is_ascii = value.isascii()
+        size = len(value) if is_ascii else len(value.encode("utf-8", "surrogatepass"))
         if not self.least <= size <= self.most:
             raise Malformed(path, f"text of {self.least} to {self.most} bytes is expected")
         plain = value.replace("\n", " ") if self.lines else value
-        if not is_plain(plain):
+        if not (plain.isprintable() if is_ascii else is_plain(plain)):
             raise Malformed(path, "text without control characters is expected")
 
 

@@ -149,6 +149,12 @@ class Overlay(_Reading):
         changes = self.changes
         return changes[key] if key in changes else self._below.raw(key)
 
+    def get(self, key: bytes) -> Value | None:
+        """The value under `key`, freshly decoded, or None."""
+        changes = self.changes
+        found = changes[key] if key in changes else self._below.raw(key)
+        return None if found is None else decode_own(found)
+
     def raw_range(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """All pairs whose key begins with `prefix`, in key order."""
         own = sorted(key for key in self.changes if key.startswith(prefix))
