@@ -34,6 +34,16 @@ class OneLine(logging.Formatter):
         return f"{when} {record.levelname.lower()} {record.name}: {safe(text, characters_max=LINE_CHARACTERS_MAX)}"
 
 
+def quiet_stderr() -> None:
+    """Keep Python's own logging from writing to stderr, raw, what no handler takes or what one fails to write.
+
+    Importing libp2p cuts its loggers off from every handler, so its warnings, which quote peers, would end up there.
+    What the daemon has to say on stderr it says itself, through `safe_text`.
+    """
+    logging.lastResort = None
+    logging.raiseExceptions = False
+
+
 def open_log(
     home: Home,
     *,
@@ -64,14 +74,16 @@ def open_log(
         handler.setFormatter(OneLine())
         root.addHandler(handler)
     root.setLevel(level)
-    # The network library narrates every stream at INFO; only its complaints are of use to an owner.
-    for noisy in ("libp2p", "multiaddr", "zeroconf", "aioquic", "aiosqlite", "asyncio"):
+    logging.captureWarnings(True)
+    # They narrate at INFO; only their complaints are of use to an owner. libp2p's are not even that: see quiet_stderr.
+    for noisy in ("multiaddr", "zeroconf", "aioquic", "aiosqlite", "asyncio"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
     return logging.getLogger("dpnode")
 
 
 def close_log() -> None:
     """Close and forget the handlers of `open_log`."""
+    logging.captureWarnings(False)
     root = logging.getLogger()
     for handler in list(root.handlers):
         if isinstance(handler.formatter, OneLine):

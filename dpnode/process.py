@@ -17,7 +17,7 @@ from config.parse import ConfigWrong, load
 from config.settings import Settings
 from dpnode import lock
 from dpnode.errors import FailKind, Problem
-from dpnode.log import close_log, open_log
+from dpnode.log import close_log, open_log, quiet_stderr
 from dpnode.paths import Home, find_home
 
 log = logging.getLogger("dpnode.process")
@@ -54,6 +54,7 @@ class Report:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the daemon of a home until it is stopped; returns the exit status."""
+    quiet_stderr()
     parser = argparse.ArgumentParser(prog="dpnode.process", description="The dpnode daemon; use 'dpnode up'.")
     parser.add_argument("--home", required=True)
     parser.add_argument("--foreground", action="store_true")

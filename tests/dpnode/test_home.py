@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,3 +89,26 @@ def test_the_log_never_grows_past_its_bound(home: Home, log: logging.Logger) -> 
     files = sorted(home.log.iterdir())
     assert len(files) == 3
     assert sum(file.stat().st_size for file in files) <= 3 * 4_096
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_what_libp2p_says_of_a_peer_reaches_stderr_only_without_our_quiet(quiet: bool, project: Path) -> None:
+    code = "from dpnode.log import quiet_stderr\nquiet_stderr()\n" if quiet else ""
+    code += "import logging, libp2p\nlogging.getLogger('libp2p.host').error('a peer said %s', '\x1b[2J')\n"
+    said = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=project, stderr=subprocess.PIPE, check=True)
+    assert (b"a peer said" in said.stderr) is not quiet
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_log_that_cannot_be_written_prints_what_it_holds_only_without_our_quiet(quiet: bool, project: Path) -> None:
+    code = "from dpnode.log import quiet_stderr\nquiet_stderr()\n" if quiet else ""
+    code += "import logging, os\nlogging.getLogger().addHandler(logging.StreamHandler(open(os.devnull)))\n"
+    code += "logging.error('a peer said this')"
+    said = subprocess.run([sys.executable, "-c", code], cwd=project, stderr=subprocess.PIPE, check=True)
+    assert (b"a peer said" in said.stderr) is not quiet
+
+
+def test_a_warning_of_python_goes_to_the_log(home: Home, log: logging.Logger) -> None:
+    with warnings.catch_warnings(action="always"):
+        warnings.warn("something is left open", ResourceWarning, stacklevel=1)
+    assert "something is left open" in home.log_file.read_text()
