@@ -95,7 +95,7 @@ def read_entry(body: bytes, signature: bytes) -> Entry:
         raise Malformed("", "a map is expected")
     skips = value.get("skips")
     expected = 5 if skips is None else 6
-    if len(value) != expected or not _REQUIRED <= value.keys():
+    if len(value) != expected or not value.keys() >= _REQUIRED:
         raise Malformed("", "an entry has key, network, op, seq, until and perhaps skips")
     if skips is not None and skips is not True:
         raise Malformed("skips", "true is expected, or the key left out")

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ledger.errors import Refusal
 from ledger.form import Map
 from ledger.keys import MemberId, PublicKey
-from ledger.statement import Statement
 from ledger.state import Overlay
+from ledger.statement import Statement
 
 if TYPE_CHECKING:
     from ledger.charter import Limits
