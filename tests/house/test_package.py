@@ -1,14 +1,18 @@
 """What is installed is what stands here: every package and data file ships, every pin is hashed and the locks agree."""
 
+import ast
 import re
+import sys
 import tomllib
 
 from setuptools import find_packages
 
-from tests.house.sources import LEFT_OUT, PROJECT, ROOMS
+from tests.house.sources import LEFT_OUT, PROJECT, ROOMS, python_files
 
 PROJECT_TABLE = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = ("requirements-build.txt", "requirements.txt", "requirements-dev.txt")
+MODULE_OF = {"pynacl": "nacl", "ruamel.yaml": "ruamel"}
+"""Packages whose module is not called as they are."""
 PIN = re.compile(
     r"^([a-z0-9][a-z0-9._-]*)==(\S+)([^\n]*\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)?", re.MULTILINE
 )
@@ -66,6 +70,26 @@ def test_everything_asked_for_is_locked() -> None:
             if line and not line.startswith("#"):
                 name = re.split(r"[=<>~!;#\s]", line)[0].lower().replace(".", "-").replace("_", "-")
                 assert name in locked, f"{asked} asks for {name}, which {lock} does not hold: scripts/lock"
+
+
+def test_the_program_imports_what_is_asked_for_and_nothing_else() -> None:
+    """What another package happens to bring may go with its next version; what nobody imports is weight and risk."""
+    lines = (PROJECT / "requirements.in").read_text().splitlines()
+    asked = {re.split(r"[=<>~!;#\s]", line)[0] for line in lines if line and not line.startswith("#")}
+    modules = {MODULE_OF.get(name, name.replace("-", "_")) for name in asked}
+    imported = {
+        name.split(".")[0]
+        for source in python_files(*ROOMS)
+        for node in ast.walk(source.tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert imported - set(ROOMS) - sys.stdlib_module_names == modules
 
 
 def test_the_versions_that_the_network_room_mends_are_exact() -> None:
