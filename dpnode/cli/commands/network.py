@@ -76,7 +76,9 @@ def _invited(value: Fields) -> Iterator[Block]:
     yield Note(text="Whoever has this string can join once in your name as sponsor: send it privately.")
 
 
-@command("join", example="dpnode network join dpn1...\ndpnode network join --file invitation.txt", writes=True)
+@command(
+    "join", example="dpnode network join dpnode-invite-1-...\ndpnode network join --file invitation.txt", writes=True
+)
 @click.argument("invitation", required=False)
 @click.option("--file", "path", type=SECRET_FILE, help="Read it from here.")
 @_root_options
