@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-FRAME_BYTES_MAX = (1 << 20) + (64 << 10)
-"""A block of 1 MiB and its envelope."""
+FRAME_BYTES_MAX = (1 << 20) + (144 << 10)
+"""The largest block there can be (SPEC B-9), the largest certificate and their envelope: it could never be fetched else."""
 RANGE_BYTES_MAX = 1 << 20
 """Blocks in one answer: what fits a frame, since each range costs a root. About 2,800 entries, a tenth of a second to
 check, so that other work is never far behind."""

@@ -136,8 +136,8 @@ class NetSettings:
     """Peer, ping, gossip, relay and some requests; an honest peer needs about ten."""
     receive_bytes_max: int = 48 << 20
     """Undelivered bytes of one connection; yamux lets an honest stream grow to 16 MiB."""
-    frame_bytes_max: int = (1 << 20) + (64 << 10)
-    """A block of 1 MiB and its envelope."""
+    frame_bytes_max: int = (1 << 20) + (144 << 10)
+    """The largest block there can be and its envelope."""
     frame_deadline_ms: int = 30_000
     """From the first to the last byte of one frame; a slow drip holds no memory for longer."""
     outbox_frames_max: int = 8_192

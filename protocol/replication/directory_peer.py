@@ -210,8 +210,10 @@ class DirectoryPeer:
         if now.monotonic_ms >= answers.again_ms:
             answers.left = min(ANSWERS_MAX, answers.left + 1)
             answers.again_ms = now.monotonic_ms + ANSWER_AGAIN_MS
-        answers.left -= answers.left > 0
-        return answers.left > 0
+        if answers.left == 0:
+            return False
+        answers.left -= 1
+        return True
 
     def heard_adverts(self, peer: PeerId, message: Adverts, now: Now) -> list[Effect]:
         """Take in what is new and hand it on (SPEC P-42); C-17 judges."""

@@ -95,7 +95,7 @@ class CatchingUp:
         was_asked = self._asked is not None and self._asked[0] == peer and self._asked[1] == start
         if was_asked:
             self._asked = None
-        self.known(peer, max(blocks.height, start + len(blocks.blocks) - 1))
+        self.known(peer, max(blocks.height, start + len(blocks.blocks) - 1 if blocks.blocks else 0))
         if not blocks.blocks:
             self._heights[peer] = min(self._heights[peer], start - 1)
             if was_asked:

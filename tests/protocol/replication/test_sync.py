@@ -1,0 +1,202 @@
+"""Which machine is asked for which blocks, event by event (SPEC P-31 to P-36)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.limits import RANGE_BYTES_MAX, RANGE_DEADLINE_MS, RANGES_QUEUED_MAX
+from protocol.messages import AskRange, Blocks
+from protocol.replication.sync import CatchingUp
+from tests.protocol.stand import now
+
+A, B, C = b"a", b"b", b"c"
+
+
+def blocks(start: int, count: int, height: int = 0) -> Blocks:
+    return Blocks(start=start, blocks=[b"x"] * count, certificate=b"c", height=height)
+
+
+def asked(sync: CatchingUp, height: int = 0, after_ms: int = 0) -> tuple[bytes, int] | None:
+    found = sync.ask(height, now(after_ms))
+    return None if found is None else (found[0], found[1].start)
+
+
+def behind(**heights: int) -> CatchingUp:
+    sync = CatchingUp()
+    for name, height in heights.items():
+        sync.known(name.encode(), height)
+    return sync
+
+
+def test_nobody_is_asked_while_nobody_is_ahead() -> None:
+    assert asked(CatchingUp()) is None
+    assert asked(behind(a=5), height=5) is None
+
+
+def test_the_one_who_is_furthest_is_asked_for_the_next_block() -> None:
+    assert behind(a=5, b=9, c=9).ask(3, now()) == (B, AskRange(start=4, bytes=RANGE_BYTES_MAX))
+
+
+def test_a_lower_word_does_not_take_a_higher_one_back() -> None:
+    sync = behind(a=9)
+    sync.known(A, 3)
+    assert sync.height_of(A) == 9
+    assert sync.height_of(B) == 0
+
+
+def test_only_one_range_is_asked_for_at_a_time() -> None:
+    sync = behind(a=9)
+    assert asked(sync) == (A, 1)
+    assert asked(sync) is None
+    assert sync.deadline_ms() == now().monotonic_ms + RANGE_DEADLINE_MS
+
+
+def test_the_next_range_is_asked_for_while_one_waits_to_be_checked() -> None:
+    sync = behind(a=9)
+    asked(sync)
+    assert sync.came(A, blocks(1, 4), 0)
+    assert sync.deadline_ms() is None
+    assert asked(sync) == (A, 5)
+
+
+def test_no_more_than_three_ranges_wait() -> None:
+    sync = behind(a=99)
+    for n in range(RANGES_QUEUED_MAX):
+        asked(sync)
+        assert sync.came(A, blocks(1 + n, 1), 0)
+    assert asked(sync) is None
+    assert not sync.came(A, blocks(1 + RANGES_QUEUED_MAX, 1), 0)
+    first = sync.take()
+    assert first is not None and first.blocks.start == 1
+    assert asked(sync) == (A, 4)
+
+
+@pytest.mark.parametrize("start", [1, 2, 4, 9])
+def test_a_range_that_does_not_continue_what_waits_is_of_no_use(start: int) -> None:
+    sync = behind(a=9)
+    sync.came(B, blocks(1, 2), 0)
+    assert sync.came(B, blocks(start, 1), 0) is False
+
+
+def test_a_range_nobody_asked_for_is_taken_where_it_continues() -> None:
+    sync = CatchingUp()
+    assert sync.came(A, blocks(4, 2), 3)
+    assert sync.came(B, blocks(6, 1), 3)
+    assert sync.is_busy
+    assert sync.take() is not None and sync.take() is not None
+    assert sync.take() is None
+    assert not sync.is_busy
+
+
+def test_an_overdue_machine_is_left_and_the_next_is_asked() -> None:
+    sync = behind(a=9, b=8)
+    assert asked(sync) == (A, 1)
+    assert asked(sync, after_ms=RANGE_DEADLINE_MS - 1) is None
+    assert asked(sync, after_ms=RANGE_DEADLINE_MS) == (B, 1)
+
+
+def test_who_failed_is_asked_again_only_after_a_new_word_and_then_last() -> None:
+    sync = behind(a=9, b=8)
+    asked(sync)
+    sync.failed(A)
+    sync.lost(B)
+    assert asked(sync) is None
+    sync.known(A, 20)
+    sync.known(B, 8)
+    assert asked(sync) == (B, 1)
+
+
+def test_a_doubted_machine_makes_nobody_wait() -> None:
+    sync = behind(a=9)
+    sync.failed(A)
+    sync.known(A, 99)
+    assert asked(sync) == (A, 1)
+    sync.known(B, 9)
+    assert asked(sync) == (B, 1)
+
+
+def test_what_a_doubted_machine_claims_is_no_target_until_it_brings_blocks() -> None:
+    sync = behind(a=9, b=4)
+    assert sync.target == 9
+    sync.failed(A)
+    sync.known(A, 10**15)
+    assert sync.target == 4
+    sync.lost(A)
+    sync.known(A, 10**15)
+    assert sync.target == 4
+    sync.proved(A)
+    assert sync.target == 10**15
+
+
+def test_an_empty_answer_lowers_the_claim_and_raises_doubt() -> None:
+    sync = behind(a=9)
+    asked(sync, height=5)
+    assert not sync.came(A, blocks(6, 0, height=10**12), 5)
+    assert sync.height_of(A) == 5
+    sync.known(A, 9)
+    assert sync.target == 0
+
+
+def test_an_empty_range_nobody_asked_for_raises_no_doubt() -> None:
+    sync = behind(a=9)
+    assert not sync.came(A, blocks(20, 0, height=9), 5)
+    assert sync.target == 9
+
+
+def test_a_lost_machine_owes_nothing_more() -> None:
+    sync = behind(a=9, b=8)
+    asked(sync)
+    sync.lost(A)
+    assert asked(sync) == (B, 1)
+    sync.lost(C)
+    assert sync.target == 8
+
+
+def test_a_range_that_does_not_hold_drops_all_that_waits() -> None:
+    sync = behind(a=9, b=9)
+    asked(sync)
+    sync.came(A, blocks(1, 3), 0)
+    sync.failed(A)
+    assert not sync.is_busy
+    assert asked(sync) == (B, 1)
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(("known", "came", "ask", "failed", "lost", "take", "proved")),
+        st.sampled_from((A, B, C)),
+        st.integers(1, 12),
+        st.integers(0, 5),
+    ),
+    max_size=60,
+)
+
+
+@given(EVENTS)
+def test_no_order_of_events_makes_it_hold_or_ask_for_too_much(events: list[tuple[str, bytes, int, int]]) -> None:
+    sync, height, at_ms = CatchingUp(), 3, 0
+    for what, peer, number, count in events:
+        at_ms += number * 1_000
+        match what:
+            case "known":
+                sync.known(peer, number)
+            case "came":
+                sync.came(peer, blocks(number, count, height=number + count), height)
+            case "ask":
+                found: Any = sync.ask(height, now(at_ms))
+                assert found is None or found[1].start > height
+            case "failed":
+                sync.failed(peer)
+            case "lost":
+                sync.lost(peer)
+            case "proved":
+                sync.proved(peer)
+            case _:
+                sync.take()
+        assert len(sync._queue) <= RANGES_QUEUED_MAX
+        starts = [item.blocks.start for item in sync._queue]
+        assert starts == sorted(starts)
