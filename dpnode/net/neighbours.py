@@ -10,9 +10,11 @@ Service `_dpnode._tcp.local.`; instance name: the first 32 characters of the pee
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import socket
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -91,6 +93,27 @@ class Neighbourhood:
             await self._changed.wait()
 
 
+class OwnLoop(Zeroconf):
+    """Zeroconf whose thread runs a plain asyncio loop, whatever else this process does with asyncio.
+
+    Importing trio-asyncio (the store's bridge) makes `asyncio.new_event_loop` give a trio loop in every thread; under
+    one, zeroconf's timers spin: a fifth of a core for as long as the node is up.
+    """
+
+    def _start_thread(self) -> None:
+        ready = threading.Event()
+
+        def run_loop() -> None:
+            self.loop = asyncio.SelectorEventLoop()
+            asyncio.set_event_loop(self.loop)
+            self.engine.setup(self.loop, ready)
+            self.loop.run_forever()
+
+        self._loop_thread = threading.Thread(target=run_loop, daemon=True)
+        self._loop_thread.start()
+        ready.wait()
+
+
 class _Radio:
     """Zeroconf itself; every method runs in a worker thread."""
 
@@ -100,7 +123,7 @@ class _Radio:
         self._said: ServiceInfo | None = None
         self._closed = False
         chosen = list(settings.mdns_interfaces) or InterfaceChoice.All
-        self._zeroconf = Zeroconf(interfaces=chosen, ip_version=IPVersion.V4Only)
+        self._zeroconf = OwnLoop(interfaces=chosen, ip_version=IPVersion.V4Only)
         self._browser = ServiceBrowser(self._zeroconf, SERVICE, handlers=[self._heard])
 
     def announce(self, network_tag: str, addresses: tuple[str, ...]) -> None:
