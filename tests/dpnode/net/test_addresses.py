@@ -1,4 +1,7 @@
-"""Which addresses are dialled: everything in an advert is a wish of somebody else."""
+"""Which addresses are dialled: everything in an advert is a wish of somebody else.
+
+SPEC L-13.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The mends of libp2p 0.8.1 on a host and its connections, each shown twice: upstream alone, and our room.
 
-When an upstream half fails after an upgrade, that mend has become needless and may go.
+When an upstream half fails after an upgrade, that mend has become needless and may go. SPEC L-1, L-11.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The mends of libp2p 0.8.1 on reaching each other, by radio, by relay and after a crash: upstream alone, and our room.
 
-When an upstream half fails after an upgrade, that mend has become needless and may go.
+When an upstream half fails after an upgrade, that mend has become needless and may go. SPEC L-14, L-15.
 """
 
 from __future__ import annotations

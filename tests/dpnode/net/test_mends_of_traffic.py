@@ -1,6 +1,6 @@
 """The mends of libp2p 0.8.1 on what is said over connections, gossip and slow readers: upstream alone, and our room.
 
-When an upstream half fails after an upgrade, that mend has become needless and may go.
+When an upstream half fails after an upgrade, that mend has become needless and may go. SPEC L-7, L-10, L-12.
 """
 
 from __future__ import annotations

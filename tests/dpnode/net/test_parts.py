@@ -1,4 +1,7 @@
-"""The pure parts of the network room: frames, buckets, peer ids, pauses."""
+"""The pure parts of the network room: frames, buckets, peer ids, pauses.
+
+SPEC L-1, L-4, L-5.
+"""
 
 from __future__ import annotations
 

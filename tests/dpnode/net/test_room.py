@@ -1,4 +1,7 @@
-"""The network room between honest nodes, over real sockets on loopback."""
+"""The network room between honest nodes, over real sockets on loopback.
+
+SPEC L-4, L-6, L-8, L-9.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Numbers and quantities out of text: exactly, or not at all."""
+"""Numbers and quantities out of text: exactly, or not at all.
+
+SPEC X-2, X-6.
+"""
 
 from __future__ import annotations
 

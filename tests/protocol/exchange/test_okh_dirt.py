@@ -1,4 +1,7 @@
-"""Dirt in a manifest is survived, and told with its key."""
+"""Dirt in a manifest is survived, and told with its key.
+
+SPEC X-3, X-4.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A manifest in each form Open Know-How has, and every way its parts are written."""
+"""A manifest in each form Open Know-How has, and every way its parts are written.
+
+SPEC X-1, X-6, X-7, X-8.
+"""
 
 from __future__ import annotations
 

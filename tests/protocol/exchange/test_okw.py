@@ -1,4 +1,7 @@
-"""A facility file in each shape people publish: what is there is taken, what lacks is listed, nobody is exposed."""
+"""A facility file in each shape people publish: what is there is taken, what lacks is listed, nobody is exposed.
+
+SPEC X-10, X-11.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Machines become drafts of offers where their words name one function; everything else is listed."""
+"""Machines become drafts of offers where their words name one function; everything else is listed.
+
+SPEC X-10, X-11, X-12.
+"""
 
 from __future__ import annotations
 

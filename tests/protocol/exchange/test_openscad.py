@@ -1,4 +1,7 @@
-"""Sizes given as OpenSCAD snippets: the three primitives exactly, everything else unknown with a reason."""
+"""Sizes given as OpenSCAD snippets: the three primitives exactly, everything else unknown with a reason.
+
+SPEC X-5.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A part's entry as a call: its parameters, what it leaves unknown, and the function that makes it."""
+"""A part's entry as a call: its parameters, what it leaves unknown, and the function that makes it.
+
+SPEC X-8, X-9.
+"""
 
 from __future__ import annotations
 

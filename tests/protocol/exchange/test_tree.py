@@ -1,4 +1,7 @@
-"""Bytes to tree: the form is told from the content, and a file that cannot be read says why and where."""
+"""Bytes to tree: the form is told from the content, and a file that cannot be read says why and where.
+
+SPEC X-1, X-2, X-3.
+"""
 
 from __future__ import annotations
 
