@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.block import Block, make_block, read_block, witnesses_hash, write_block
+from ledger.block import Block, read_block, witnesses_hash, write_block
 from ledger.canonical import encode
 from ledger.chain import Advance, BadRange, Chain, Head
 from ledger.consensus.votes import BadCertificate, VoteKind
@@ -17,7 +17,7 @@ from ledger.entry import Entry
 from ledger.operations import due
 from ledger.operations.shares import OPERATIONS as SHARES
 from ledger.state import Overlay, State
-from tests.ledger.town import DAY_MS, START_MS, Person, Town, certificate
+from tests.ledger.town import DAY_MS, START_MS, Person, Town, certificate, remade
 
 OPEN = {"decimals": 2, "redeemable": "bread", "unit": "EUR"}
 
@@ -87,25 +87,6 @@ def test_blocks_from_their_bytes_give_the_same_chain() -> None:
     chain.take(finalize(chain, [read_block(write_block(block)) for block in blocks_of(HISTORY)]))
     assert chain.head == HISTORY.chain.head
     assert chain.head.entries == sum(len(block.entries) for block in blocks_of(HISTORY))
-
-
-def remade(block: Block, **changes: Any) -> Block:
-    """The block with other parts, its roots computed anew unless given."""
-    header = block.header
-    parts: dict[str, Any] = {
-        "network": header.network,
-        "epoch": header.epoch,
-        "view": header.view,
-        "height": header.height,
-        "parent": header.parent,
-        "time_ms": header.time_ms,
-        "state_root": header.state_root,
-        "witnesses": header.witnesses,
-        "entries": block.entries,
-        "outcomes": block.outcomes,
-        **changes,
-    }
-    return make_block(**parts)
 
 
 def entry_of_another_town() -> Entry:

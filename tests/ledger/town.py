@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.block import Block
+from ledger.block import Block, make_block
 from ledger.chain import Advance, Chain
 from ledger.charter import Charter, Limits, write_charter
 from ledger.consensus.votes import Certificate, VoteKind, sign_vote
@@ -102,6 +102,25 @@ def charter_content(people: int = 3, witnesses: int = 1, **limits: int) -> dict[
         "version": 1,
         "witnesses": [{"key": one.voting.public, "member": one.id} for one in founders[:witnesses]],
     }
+
+
+def remade(block: Block, **changes: Any) -> Block:
+    """The block with other parts, its roots computed anew unless given."""
+    header = block.header
+    parts: dict[str, Any] = {
+        "network": header.network,
+        "epoch": header.epoch,
+        "view": header.view,
+        "height": header.height,
+        "parent": header.parent,
+        "time_ms": header.time_ms,
+        "state_root": header.state_root,
+        "witnesses": header.witnesses,
+        "entries": block.entries,
+        "outcomes": block.outcomes,
+        **changes,
+    }
+    return make_block(**parts)
 
 
 def certificate(

@@ -26,7 +26,6 @@ from dpnode.control.questions.network import MemberList, NetworkShow
 from dpnode.control.questions.node import BoundNodes
 from dpnode.errors import FailKind
 from dpnode.paths import Home
-from ledger.block import make_block
 from ledger.canonical import decode, encode
 from ledger.chain import Advance
 from ledger.entry import read_entry
@@ -34,6 +33,7 @@ from ledger.names import Kind, show_id
 from tests.dpnode.answers.grown import Grown, new_home
 from tests.dpnode.answers.nodes import asked, running
 from tests.dpnode.answers.village import Village
+from tests.ledger.town import remade
 
 
 @pytest.fixture(scope="module")
@@ -158,20 +158,7 @@ def test_a_certified_block_whose_root_or_outcome_the_rules_do_not_give_is_named(
 
 def _with(step: Advance, **change: object) -> Advance:
     (block,) = step.blocks
-    header = block.header
-    parts: dict[str, object] = {
-        "network": header.network,
-        "epoch": header.epoch,
-        "view": header.view,
-        "height": header.height,
-        "parent": header.parent,
-        "time_ms": header.time_ms,
-        "state_root": header.state_root,
-        "witnesses": header.witnesses,
-        "entries": block.entries,
-        "outcomes": block.outcomes,
-    }
-    made = make_block(**{**parts, **change})  # type: ignore[arg-type]
+    made = remade(block, **change)
     head = replace(step.head, block=made.header.id)
     return replace(step, blocks=(made,), head=head)
 

@@ -66,6 +66,22 @@ def fresh(number: int = 0) -> bytes:
     return digest("test-fresh", number.to_bytes(8, "big"))
 
 
+def call_value(**changes: Any) -> dict[str, Any]:
+    """What the customer's call says: the least a call can hold, and whatever else is given."""
+    value = {
+        "automatic": True,
+        "customer": member("customer"),
+        "deliver_by": START_MS + 3 * DAY_MS,
+        "function": FUNCTION,
+        "network": NETWORK,
+        "nonce": fresh()[:16],
+        "parameters": {},
+        "quantity": 1,
+        "reply_by": START_MS + MINUTE_MS,
+    }
+    return {**value, **changes}
+
+
 def now(after_ms: int = 0) -> Now:
     """A moment after the start."""
     return Now(wall_ms=START_MS + after_ms, monotonic_ms=after_ms)

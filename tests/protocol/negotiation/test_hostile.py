@@ -32,13 +32,12 @@ from protocol.negotiation.policy_parse import parse
 from protocol.negotiation.reasons import Reason
 from tests.protocol.negotiation.stage import (
     AUTOMATIC,
-    DAY_MS,
-    FUNCTION,
     HOUR_MS,
     MINUTE_MS,
     NETWORK,
     START_MS,
     Node,
+    call_value,
     fresh,
     key_of,
     member,
@@ -48,21 +47,6 @@ from tests.protocol.negotiation.stage import (
     shop,
     town,
 )
-
-
-def call_value(**changes: Any) -> dict[str, Any]:
-    value = {
-        "automatic": True,
-        "customer": member("customer"),
-        "deliver_by": START_MS + 3 * DAY_MS,
-        "function": FUNCTION,
-        "network": NETWORK,
-        "nonce": fresh()[:16],
-        "parameters": {},
-        "quantity": 1,
-        "reply_by": START_MS + MINUTE_MS,
-    }
-    return {**value, **changes}
 
 
 def signed(value: Any, *, purpose: str = "call", key: SigningKey | None = None) -> Statement:

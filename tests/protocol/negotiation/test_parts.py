@@ -40,6 +40,7 @@ from tests.protocol.negotiation.stage import (
     PRINTER,
     START_MS,
     Node,
+    call_value,
     fresh,
     key_of,
     member,
@@ -200,22 +201,7 @@ def test_distance_counts_for_limits_and_for_ranking() -> None:
     assert ranked.candidate.distance_km == 0
 
 
-CALL = sign_statement(
-    "call",
-    {
-        "automatic": True,
-        "customer": member("customer"),
-        "deliver_by": START_MS + 3 * DAY_MS,
-        "function": FUNCTION,
-        "network": NETWORK,
-        "nonce": fresh()[:16],
-        "parameters": {},
-        "quantity": 2,
-        "reply_by": START_MS + MINUTE_MS,
-        "arbiters": [member("b")],
-    },
-    key_of("customer"),
-)
+CALL = sign_statement("call", call_value(quantity=2, arbiters=[member("b")]), key_of("customer"))
 
 
 def proposal(**changes: Any) -> Any:
