@@ -7,8 +7,10 @@ by `submit` or `negotiate`, which wait for what the driver tells.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import trio
@@ -117,7 +119,7 @@ class Node:
         """Raise the `Problem` that `submit` would, changing nothing."""
         refusal = self.core.ledger.would_refuse(operations, self.until_ms(), now())
         if refusal is not None:
-            raise Problem(FailKind.REFUSED, refusal.detail, {"reason": refusal.code})
+            raise Problem(FailKind.REFUSED, readable(refusal.detail), {"reason": refusal.code})
 
     def until_ms(self) -> int:
         """The valid-until of an entry made now."""
@@ -148,7 +150,7 @@ class Node:
             self._by_token.pop(event.token, None)
         answer = wait.said[0]
         if isinstance(answer, NotRecorded):
-            raise Problem(FailKind.REFUSED, answer.detail or answer.code, {"reason": answer.code})
+            raise Problem(FailKind.REFUSED, readable(answer.detail) or answer.code, {"reason": answer.code})
         assert isinstance(answer, Recorded)
         waits = {entry_id: self._by_entry[entry_id] for entry_id in answer.entry_ids}
         with trio.move_on_after(wait_ms / 1000):
@@ -202,6 +204,15 @@ class Node:
     def _move(self) -> None:
         moved, self.moved = self.moved, trio.Event()
         moved.set()
+
+
+def readable(sentence: str) -> str:
+    """A sentence of the ledger with its moments, which it counts in milliseconds, as dates in UTC."""
+
+    def date(found: re.Match[str]) -> str:
+        return f"{datetime.fromtimestamp(int(found[1]) // 1000, UTC):%Y-%m-%d %H:%M} UTC"
+
+    return re.sub(r"\b([12][0-9]{12})(?: ms)?\b", date, sentence)
 
 
 def _standing(entry_id: bytes, said_of_it: Sequence[Effect]) -> Standing:

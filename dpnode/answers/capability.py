@@ -201,7 +201,16 @@ async def search(node: Node, question: asked.DirectorySearch, responder: Respond
         except ValueError as problem:
             raise Problem(FailKind.USAGE, str(problem)) from problem
         want = Want(function=function.hash, parameters=parameters, place=own_place(node.settings))
-        rows = list(directory.find(want, now_ms, limit=question.limit))
+        if parameters:
+            rows = list(directory.find(want, now_ms, limit=question.limit))
+        else:
+            # Nothing is asked of it yet: everybody who offers it, whatever they need to know before a price.
+            rows = [
+                Listed(member=advert.member, offer=offer, place=advert.place, until_ms=advert.until_ms)
+                for advert in directory
+                for offer in advert.offers
+                if offer.function == function.hash and advert.until_ms > now_ms
+            ]
         if not rows:
             notes.append(directory.explain_none(want, now_ms))
     else:

@@ -17,21 +17,75 @@ from dpnode.errors import FailKind, Problem
 from dpnode.node import Node
 from dpnode.reading.naming import price_line_meant
 from ledger.names import Kind, show_id
-from ledger.operations.work_queries import job
+from ledger.operations.work_job import Job
+from ledger.operations.work_queries import awaited_of, job, open_jobs
+from ledger.operations.work_stages import Party
 from protocol.negotiation.contents import read_call
 from protocol.negotiation.decision import Decision
 from protocol.negotiation.effects import Side
 from protocol.negotiation.inbox import Waiting
 from protocol.negotiation.inputs import Approve, Decline
 
+WORK: dict[tuple[Party | None, Party | None], str] = {
+    (Party.PROVIDER, Party.PROVIDER): "make and deliver",
+    (Party.CUSTOMER, Party.CUSTOMER): "receipt a delivery",
+    (Party.ARBITER, Party.ARBITER): "rule a dispute",
+}
+"""(whose move it is, who we are) -> what waits for a person."""
+
 
 async def listed(node: Node, question: asked.InboxList, responder: Responder) -> Answer:
     """What waits, soonest first."""
-    return Done(value={"items": [_row(node, one) for one in _waiting(node)]})
+    return Done(value={"items": waiting_rows(node)})
+
+
+def waiting_rows(node: Node) -> list[dict[str, Any]]:
+    """Everything that waits for a person here: calls and proposals, then jobs."""
+    return [*(_row(node, one) for one in _waiting(node)), *_work_waiting(node)]
+
+
+def _work_waiting(node: Node) -> list[dict[str, Any]]:
+    """Jobs on the ledger whose next move is this member's: to deliver, to receipt, to rule."""
+    state, me = node.core.chain.state, node.identity.member
+    block_ms = max(now().wall_ms, node.core.chain.head.time_ms)
+    rows = []
+    for one in open_jobs(state, me):
+        kind = WORK.get((awaited_of(one), one.party_of(me)))
+        if kind is None:
+            continue
+        other = one.provider if one.customer == me else one.customer
+        what = one.extras.get("part", views.function_name(node, one.function))
+        row: dict[str, Any] = {
+            "id": show_id(Kind.JOB, one.id),
+            "kind": kind,
+            "from": party(state, other),
+            "title": f"{one.quantity} x {what}",
+            "price": views.price(node, one.price),
+        }
+        until_ms = _until_ms(one)
+        if until_ms is not None:
+            row["left_ms"] = max(0, until_ms - block_ms)
+        rows.append(row)
+    return rows
+
+
+def _until_ms(one: Job) -> int | None:
+    """By when the move is awaited: the delivery, the end of the inspection."""
+    if one.open:
+        return one.open[0].at_ms + one.terms.inspection_ms
+    return one.deliver_by_ms if awaited_of(one) is Party.PROVIDER else None
 
 
 def _waiting(node: Node) -> list[Waiting]:
     return node.core.conversation.negotiation.inbox(now())
+
+
+def _refuse_job(text: str) -> None:
+    """A job's next move is a command of its own, because it says how many and how good."""
+    if text.strip().lower().startswith(f"{Kind.JOB.value}-"):
+        raise Problem(
+            FailKind.USAGE, "that is a job: say what happened by `dpnode job deliver`, `job receive` or `job rule`"
+        )
 
 
 def _meant(node: Node, text: str) -> Waiting:
@@ -58,6 +112,8 @@ def _row(node: Node, one: Waiting) -> dict[str, Any]:
 
 async def show(node: Node, question: asked.InboxShow, responder: Responder) -> Answer:
     """One waiting matter in full."""
+    if question.id.strip().lower().startswith(f"{Kind.JOB.value}-"):
+        return Done(value=views.told(node, question.id))
     one = _meant(node, question.id)
     value = _row(node, one)
     value["notes"] = list(one.item.lines)
@@ -82,6 +138,7 @@ def _steps(decision: Decision) -> list[dict[str, Any]]:
 
 async def approve(node: Node, question: asked.InboxApprove, responder: Responder) -> Answer:
     """Let a waiting matter go ahead: sign the proposal, or award the best one."""
+    _refuse_job(question.id)
     one = _meant(node, question.id)
     total: int | None = None
     if question.price:
@@ -99,6 +156,7 @@ async def approve(node: Node, question: asked.InboxApprove, responder: Responder
 
 async def refuse(node: Node, question: asked.InboxRefuse, responder: Responder) -> Answer:
     """Turn a waiting matter down."""
+    _refuse_job(question.id)
     one = _meant(node, question.id)
     if not question.dry_run:
         await node.negotiate(Decline(item=one.item.id, text=question.reason))

@@ -24,10 +24,14 @@ from dpnode.net.api import CannotConnect, NetError, PeerId, Refusal, RequestRefu
 from dpnode.node import Node
 from dpnode.shelf import Founded
 from dpnode.store import questions
+from ledger.chain import Chain
 from ledger.entry import Entry
+from ledger.errors import Refusal as LedgerRefusal
 from ledger.errors import RemoteError
+from ledger.fold import choose
 from ledger.keys import SigningKey
 from ledger.names import Kind, show_id
+from ledger.state import Overlay
 from protocol.joining import (
     Declined,
     Invitation,
@@ -96,6 +100,8 @@ async def invite(node: Node, question: NetworkInvite, responder: Responder) -> A
     }
     if standing.is_final:
         value["height"] = standing.height
+    else:
+        value["notes"] = ["it is not final yet, since no witness could be reached: the guest can use it once it is"]
     return Done(value=value)
 
 
@@ -241,6 +247,8 @@ async def answer_guest(node: Node, peer: PeerId, body: bytes) -> bytes:
             return charter_reply(chain, node.founded.signatures)
         case "join":
             assert request.entry is not None
+            if (refusal := _refused_by_ledger(chain, request.entry)) is not None:
+                raise Polite(Refusal.DECLINED, f"the ledger would refuse it ({refusal.code}): {refusal.detail}")
             try:
                 (standing,) = await node.carry([request.entry], wait_ms=REQUEST_MS // 2)
             except Problem as problem:
@@ -250,6 +258,14 @@ async def answer_guest(node: Node, peer: PeerId, body: bytes) -> bytes:
             return outcome_reply("pending")
         case _:
             return await _outcome(node, request.entry_id)
+
+
+def _refused_by_ledger(chain: Chain, entry: Entry) -> LedgerRefusal | None:
+    """Why a guest's entry would be recorded as refused: that would use the invitation up for nothing."""
+    time_ms = max(now().wall_ms, chain.head.time_ms + 1)
+    tried = choose(Overlay(chain.state), chain.network, chain.head.height + 1, time_ms, [entry], chain.charter.limits)
+    left = [refusal for _, refusal in tried.left]
+    return next((refusal for refusal in (*left, *tried.refusals) if refusal is not None), None)
 
 
 async def _outcome(node: Node, entry_id: bytes) -> bytes:

@@ -6,13 +6,15 @@ import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from dpnode.answers.inbox import waiting_rows
 from dpnode.answers.network import addresses_of
 from dpnode.answers.shown import party
 from dpnode.checking import is_own_witness
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
-from dpnode.control.questions.node import Down, Peers, Status
+from dpnode.control.questions.node import Clock, Down, Peers, Status
 from dpnode.control.server import Responder
+from dpnode.identity.seal import sealed_root
 from dpnode.net import PeerId, show_peer_id
 from dpnode.node import Node
 from dpnode.shelf import META_CHECKED
@@ -56,7 +58,7 @@ async def status(node: Node, question: Status, responder: Responder) -> Answer:
             "entries": chain.head.entries,
             "pending": len(core.ledger.pool),
             "jobs_open": len(open_jobs(chain.state, node.identity.member)),
-            "inbox": len(core.conversation.negotiation.inbox(now())),
+            "inbox": len(waiting_rows(node)),
             "witness": node.parts.voting == "voting",
             "database_bytes": counts.disk_bytes,
         }
@@ -71,7 +73,7 @@ async def status(node: Node, question: Status, responder: Responder) -> Answer:
 def reminders(node: Node) -> list[str]:
     """What the owner should do some day soon, each as a sentence."""
     lines = list(node.alarms)
-    if not node.identity.words_confirmed:
+    if sealed_root(node.home) is not None:
         lines.append("write down your 24 words: `dpnode id words` shows them and asks for two of them back")
     if node.parts is None:
         lines.append("no network yet: `dpnode network found NAME`, or `dpnode network join INVITATION`")
@@ -79,6 +81,8 @@ def reminders(node: Node) -> list[str]:
     chain = node.core.chain
     if chain.place_of(node.identity.member) is not None and node.parts.voting != "voting":
         lines.append(f"this witness does not vote: {node.parts.voting}")
+    if node.parts.voting == "voting" and node.core.ledger.is_stalled(now()):
+        lines.append("nothing was recorded for 30 days, so this witness waits: look at `dpnode clock`")
     if len(chain.voting_keys) == 1:
         lines.append("one witness: the ledger stands still while its machine is off")
     return [*lines, *node.reminders]
@@ -117,6 +121,21 @@ async def peers(node: Node, question: Peers, responder: Responder) -> Answer:
     return Done(value={"peers": rows})
 
 
+async def clock(node: Node, question: Clock, responder: Responder) -> Answer:
+    """Both times; and the owner's word that ours is right."""
+    moment = now()
+    value: dict[str, Any] = {"time_ms": moment.wall_ms}
+    if node.parts is not None:
+        ledger = node.core.ledger
+        value |= {"block_ms": ledger.chain.head.time_ms, "waits": ledger.is_stalled(moment)}
+        if question.confirm and not question.dry_run:
+            ledger.clock_is_confirmed = True
+            value["waits"] = False
+    if question.dry_run:
+        value["dry_run"] = True
+    return Done(value=value)
+
+
 async def down(node: Node, question: Down, responder: Responder) -> Answer:
     """Stop; the answer goes out first."""
     if not question.dry_run:
@@ -124,4 +143,4 @@ async def down(node: Node, question: Down, responder: Responder) -> Answer:
     return Done(value={"dry_run": True} if question.dry_run else {})
 
 
-ANSWERS: dict[type[Any], Any] = {Status: status, Peers: peers, Down: down}
+ANSWERS: dict[type[Any], Any] = {Status: status, Clock: clock, Peers: peers, Down: down}

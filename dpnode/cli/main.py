@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "down": ("node", "Stop the daemon."),
     "status": ("node", "How this node is."),
     "peers": ("node", "Whom this node is connected to."),
+    "clock": ("node", "This machine's time, and whether a witness trusts it."),
     "cap": ("capability", "What this node can make: add, list, show, remove, import."),
     "directory": ("capability", "Search what the network can make."),
     "job": ("job", "Ask for work, award, deliver, receive, settle."),

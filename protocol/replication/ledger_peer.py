@@ -74,6 +74,8 @@ class LedgerPeer:
             chain.network, own=signer.public, until_ahead_ms=chain.charter.limits.until_ms + CLOCK_TOLERANCE_MS
         )
         self.sync = CatchingUp()
+        self.clock_is_confirmed = False
+        """The owner said that the clock is right although the last block is long past; one block forgets it."""
         self.neighbours = Neighbours(chain)
         self._member = member
         self._signer = signer
@@ -259,10 +261,14 @@ class LedgerPeer:
             self._again_ms = now.monotonic_ms + wait_ms
         return effects
 
+    def is_stalled(self, now: Now) -> bool:
+        """Whether so long after the last block that the clock may be wrong and nothing is proposed (SPEC V-13)."""
+        head = self.chain.head
+        return head.height > 0 and now.wall_ms > head.time_ms + STALL_MS and not self.clock_is_confirmed
+
     def _block(self, replica: Replica, now: Now) -> list[Effect]:
         head = self.chain.head
-        stalled = now.wall_ms > head.time_ms + STALL_MS and head.height > 0
-        if stalled or not replica.is_leader or self.sync.target > head.height:
+        if self.is_stalled(now) or not replica.is_leader or self.sync.target > head.height:
             return []
         due_ms = self.chain.next_due_ms()
         if not len(self.pool) and (due_ms is None or due_ms > now.wall_ms):
@@ -297,6 +303,7 @@ class LedgerPeer:
             return []
         (step, source), self._step = self._step, None
         self.chain.take(step)
+        self.clock_is_confirmed = False
         if self._replica is not None:
             self._replica.settle(step.head.view)
         self._trial.forget()

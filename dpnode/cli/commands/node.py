@@ -20,7 +20,7 @@ from dpnode.cli import shapes
 from dpnode.cli.blocks import Block, Column, Note, Table, facts
 from dpnode.cli.frame import Run, command
 from dpnode.control.answers import Fields
-from dpnode.control.questions.node import Down, Peers, Status
+from dpnode.control.questions.node import Clock, Down, Peers, Status
 from dpnode.errors import FailKind, Problem
 
 READY_WITHIN_S = 30.0
@@ -188,6 +188,19 @@ def _status(value: Fields) -> Iterator[Block]:
     )
     for reminder in value.get("reminders", []):
         yield Note(text=f"! {reminder}")
+
+
+@command("clock", example="dpnode clock\ndpnode clock --confirm", writes=True)
+@click.option("--confirm", is_flag=True, help="The clock of this machine is right.")
+def clock_command(run: Run, confirm: bool) -> None:
+    """This machine's time beside the last block's; a witness 30 days past it waits until you confirm the clock."""
+    run.ask(Clock(confirm=confirm, dry_run=run.dry_run), _clock)
+
+
+def _clock(value: Fields) -> Iterator[Block]:
+    yield facts(value, ("Here it is", "time_ms", shapes.when), ("Last block", "block_ms", shapes.when))
+    if value.get("waits"):
+        yield Note(text="! this witness proposes nothing until the clock is confirmed: dpnode clock --confirm")
 
 
 @command("peers", example="dpnode peers")

@@ -15,6 +15,14 @@ class Down(Question):
     dry_run: bool = False
 
 
+@question("node.clock")
+class Clock(Question):
+    """What time this machine takes it to be, beside the last block; confirm it where a witness waits for that."""
+
+    confirm: bool = False
+    dry_run: bool = False
+
+
 @question("node.peers")
 class Peers(Question):
     """Whom this node is connected to or keeps trying to reach."""
