@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 FRAME_BYTES_MAX = (1 << 20) + (144 << 10)
-"""The largest block there can be (SPEC B-9), the largest certificate and their envelope: it could never be fetched else."""
+"""The largest block there can be (SPEC B-9), the largest certificate, their envelope: else it could not be fetched."""
 RANGE_BYTES_MAX = 1 << 20
 """Blocks in one answer: what fits a frame, since each range costs a root. About 2,800 entries, a tenth of a second to
 check, so that other work is never far behind."""

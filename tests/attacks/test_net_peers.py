@@ -1,6 +1,7 @@
 """Hostile peers on the wire: raw libp2p hosts that never heard of our encoder.
 
-Each attack ends with the same question: does an honest member still get through? SPEC L-2, L-3, L-4, L-5, L-8, L-10, L-11, L-12.
+Each attack ends with the same question: does an honest member still get through? SPEC L-2, L-3, L-4, L-5,
+L-8, L-10, L-11, L-12.
 """
 
 from __future__ import annotations
