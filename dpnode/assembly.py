@@ -178,9 +178,12 @@ async def _replica(
         return None, "this machine does not hold the witness's voting key"
     if records is None:
         return None, "the journal of votes is missing: this witness votes no more under its key"
+    if len(chain.voting_keys) > 1:
+        return None, "this version orders entries alone and cannot vote among several witnesses"
     memory = remembered(records)
-    if len(chain.voting_keys) == 1:
-        await _finish(store, chain, memory)
+    if any(block.header.network != chain.network for block in memory.blocks.values()):
+        return None, "the journal of votes is another network's: this witness votes no more under its key"
+    await _finish(store, chain, memory)
     if memory.floor > chain.head.view:
         return None, "the database is older than the journal of votes: a backup was put back; it votes no more"
     replica = Replica(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dpnode.store.errors import JournalLost
-from dpnode.store.journal import Journal, Record, open_journal
+from dpnode.store.journal import NAME, Journal, Record, open_journal
 from ledger.block import Block, read_block, write_block
 from ledger.canonical import decode, encode
 from ledger.consensus.replica import Vote
@@ -38,8 +38,12 @@ class Remembered:
 
 
 def open_votes(folder: Path, *, create: bool) -> AbstractContextManager[tuple[Journal, list[Record]]]:
-    """The journal in `folder`; raises `JournalLost` where it should exist and does not, or is damaged."""
-    return open_journal(folder, create=create)
+    """The journal in `folder`; raises `JournalLost` where it should exist and does not, or is damaged.
+
+    `create`: the ledger stands at height 0. The first start then makes a journal; a later one, before any block was
+    made, finds it and what it holds still counts.
+    """
+    return open_journal(folder, create=create and not (folder / NAME).exists())
 
 
 def remembered(records: Iterable[Record]) -> Remembered:

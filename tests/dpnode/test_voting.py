@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from dpnode.assembly import _replica
+from dpnode.store.errors import JournalLost
 from dpnode.store.journal import Record
-from dpnode.voting import floor_record, own_certificate, records_of, remembered
+from dpnode.voting import floor_record, open_votes, own_certificate, records_of, remembered
 from ledger.block import make_block
 from ledger.chain import Chain
 from ledger.consensus.replica import Cast, Proposed, Replica, Vote
@@ -95,6 +99,43 @@ async def test_without_the_journal_or_the_seat_nobody_votes() -> None:
         replica, said = await _replica(disk, chain, who, journal)
         assert replica is None
         assert said != "voting"
+
+
+def test_a_start_before_the_first_block_finds_the_journal_that_an_earlier_start_made(tmp_path: Path) -> None:
+    """V-9: a founder who stops the node before anything was recorded is still a witness afterwards."""
+    for _ in range(2):
+        with open_votes(tmp_path, create=True) as (journal, records):
+            assert records == []
+    with open_votes(tmp_path, create=True) as (journal, _):
+        journal.append([floor_record(7)])
+    with open_votes(tmp_path, create=True) as (_, records):
+        assert remembered(records).floor == 7
+
+
+def test_a_journal_that_is_gone_is_not_made_anew_behind_a_ledger_with_blocks(tmp_path: Path) -> None:
+    """V-10."""
+    with pytest.raises(JournalLost), open_votes(tmp_path, create=False):
+        pass
+
+
+async def test_a_journal_of_another_network_ends_the_voting() -> None:
+    """V-10: its views say nothing about this ledger."""
+    _, records, _ = witnessed(1)
+    chain, owner = started(Town(people=2))
+    disk: Any = Disk()
+    replica, said = await _replica(disk, chain, owner, records)
+    assert replica is None
+    assert "another network" in said
+    assert disk.commits == []
+
+
+async def test_one_of_several_witnesses_does_not_vote_yet() -> None:
+    """Ordering among several comes later; until then a node says so instead of falling over its first block."""
+    chain, owner = started(Town(people=4, witnesses=4))
+    disk: Any = Disk()
+    replica, said = await _replica(disk, chain, owner, [])
+    assert replica is None
+    assert "several witnesses" in said
 
 
 def test_a_certificate_is_made_only_of_a_finalization_of_that_block() -> None:
