@@ -8,7 +8,7 @@ signs that every supported Python knows. Python 3.11 has Unicode 14; what 15.0 a
 
 from __future__ import annotations
 
-from unicodedata import category, is_normalized
+from unicodedata import category, is_normalized, normalize
 
 LATER = (
     (0xCF3, 0xCF3), (0xECE, 0xECE), (0x2FFC, 0x2FFF), (0x31EF, 0x31EF), (0x10EFD, 0x10EFF), (0x1123F, 0x11241),
@@ -29,6 +29,14 @@ def is_settled(text: str) -> bool:
     return is_normalized("NFC", text) and all(
         sign.isascii() or (category(sign) not in ("Cn", "Cs") and not _is_later(ord(sign))) for sign in text
     )
+
+
+def settled(text: str) -> str:
+    """`text` in NFC with a replacement sign for every sign that Unicode 14 does not have: for showing, never signing."""
+    if text.isascii():
+        return text
+    known = "".join(sign if is_settled(sign) else "\ufffd" for sign in normalize("NFC", text))
+    return known if is_settled(known) else normalize("NFC", known)
 
 
 def is_plain(text: str) -> bool:

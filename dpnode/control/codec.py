@@ -9,6 +9,7 @@ from dpnode.control.answers import Answer, Done, Failed, Progress
 from dpnode.control.questions import BadQuestion, Question, decode_question, encode_question
 from dpnode.errors import FailKind
 from ledger.canonical import NotCanonical, decode, encode
+from ledger.letters import settled
 
 LENGTH_BYTES = 4
 QUESTION_BYTES_MAX = 1 << 20
@@ -60,7 +61,20 @@ def answer_frame(part: Progress | Answer) -> bytes:
             value = {"is": "done", "value": part.value}
         case Failed():
             value = {"is": "failed", "kind": part.kind.value, "sentence": part.sentence, "details": part.details}
-    return frame_of(encode(value), ANSWER_BYTES_MAX)
+    return frame_of(encode(_settled(value)), ANSWER_BYTES_MAX)
+
+
+def _settled(value: object) -> object:
+    """`value` with texts that can be encoded: a file's or peer's odd signs must not take an answer away."""
+    match value:
+        case str():
+            return settled(value)
+        case dict():
+            return {key: _settled(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_settled(item) for item in value]
+        case _:
+            return value
 
 
 def read_answer(body: bytes) -> Progress | Answer:

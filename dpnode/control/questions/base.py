@@ -11,6 +11,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar, dataclass_transform
 
+from ledger.letters import is_settled
+
 TEXT_BYTES_MAX = 16 * 1024
 """One text: the longest is an invitation or a reason for a dispute."""
 
@@ -83,7 +85,10 @@ def _outgoing(where: str, value: object) -> object:
         case str():
             if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
                 raise BadQuestion(f"{where} holds bytes that are not UTF-8")
-            return unicodedata.normalize("NFC", value)
+            text = unicodedata.normalize("NFC", value)
+            if not is_settled(text):
+                raise BadQuestion(f"{where} holds a sign that Unicode 14 does not have")
+            return text
         case tuple():
             return [_outgoing(where, item) for item in value]
         case dict():

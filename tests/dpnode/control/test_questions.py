@@ -2,6 +2,7 @@
 
 import dataclasses
 import typing
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -24,11 +25,10 @@ from dpnode.control.questions import FAMILIES, Question, all_questions, decode_q
 from dpnode.control.questions.base import INT_MAX, Named, Texts
 from dpnode.errors import FailKind, Problem
 from ledger.canonical import encode
+from ledger.letters import is_settled, settled
 
 QUESTIONS = all_questions()
-TEXT = st.text(st.characters(codec="utf-8"), max_size=40).map(
-    lambda text: __import__("unicodedata").normalize("NFC", text)
-)
+TEXT = st.text(st.characters(codec="utf-8"), max_size=40).map(settled)
 NAME = st.text(st.characters(codec="ascii"), min_size=1, max_size=10)
 BY_FORM: dict[object, st.SearchStrategy[typing.Any]] = {
     str: TEXT,
@@ -68,6 +68,20 @@ def test_every_answer_comes_out_of_the_socket_as_it_went_in(
 ) -> None:
     for part in (Progress(value=fields), Done(value=fields), Failed(kind=kind, sentence=sentence, details=fields)):
         assert read_answer(answer_frame(part)[LENGTH_BYTES:]) == part
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=10))
+def test_a_sign_that_is_newer_than_the_ledgers_letters_is_refused_in_a_question_and_replaced_in_an_answer(
+    text: str,
+) -> None:
+    asked = find_question("network.found")(network_name=text, root_seed=b"s" * 32)
+    if is_settled(normalize("NFC", text)):
+        question_frame(asked)
+    else:
+        with pytest.raises(BadQuestion, match="Unicode 14"):
+            question_frame(asked)
+    answered = read_answer(answer_frame(Done(value={"said": [text]}))[LENGTH_BYTES:])
+    assert answered == Done(value={"said": [settled(text)]})
 
 
 @given(st.binary(max_size=200))
