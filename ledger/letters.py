@@ -32,7 +32,7 @@ def is_settled(text: str) -> bool:
 
 
 def settled(text: str) -> str:
-    """`text` in NFC with a replacement sign for every sign that Unicode 14 does not have: for showing, never signing."""
+    """`text` in NFC, with a replacement sign where Unicode 14 has none: for showing, never for signing."""
     if text.isascii():
         return text
     known = "".join(sign if is_settled(sign) else "\ufffd" for sign in normalize("NFC", text))
