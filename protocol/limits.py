@@ -12,7 +12,11 @@ RANGES_QUEUED_MAX = 3
 ENTRIES_PER_MESSAGE = 256
 """About 100 KiB and 20 ms of signature checks."""
 POOL_ENTRIES_MAX = 65_536
-"""Pending entries held for everybody: about 40 MiB."""
+"""Pending entries held for everybody: about 40 MiB of ordinary ones."""
+POOL_BYTES_MAX = 64 << 20
+"""What they may weigh: an entry may have 64 KiB, and 65,536 of those would be 4 GiB."""
+POOL_BYTES_PER_KEY_MAX = 16 << 20
+"""One author's part of it: two weeks of the default allowance."""
 POOL_ENTRIES_PER_KEY_MAX = 16_384
 """One author's backlog after a week offline fits; a flood does not."""
 CANDIDATES_PER_KEY_MAX = 2_000
@@ -41,6 +45,9 @@ EXCHANGE_MS = 60_000
 """How often one peer is asked what adverts and records it has: what a lost message costs at most."""
 RANGE_DEADLINE_MS = 15_000
 """A peer that owes blocks for longer is asked no more until it says something new."""
+LOST_OWING_MAX = 3
+"""Connections that may end while blocks are owed on them before the claim itself is doubted: a bad line loses one or
+two, a peer that only wants a witness to wait loses each."""
 FAN_OUT = 8
 """To how many peers something new is handed on; log2 of any network that fits one ledger, plus some."""
 DAY_MS = 86_400_000

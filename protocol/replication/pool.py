@@ -17,7 +17,13 @@ from ledger.errors import Reason, Refusal
 from ledger.fold import check_includable, is_fully_signed, last_sequence, operation_of
 from ledger.operations.members import key_record
 from ledger.state import View
-from protocol.limits import CANDIDATES_PER_KEY_MAX, POOL_ENTRIES_MAX, POOL_ENTRIES_PER_KEY_MAX
+from protocol.limits import (
+    CANDIDATES_PER_KEY_MAX,
+    POOL_BYTES_MAX,
+    POOL_BYTES_PER_KEY_MAX,
+    POOL_ENTRIES_MAX,
+    POOL_ENTRIES_PER_KEY_MAX,
+)
 
 
 class Verdict(Enum):
@@ -53,6 +59,9 @@ class Pool:
         """An entry whose valid-until is further away could not be included, and would lie here that long."""
         self._by_id: dict[bytes, Entry] = {}
         self._by_key: dict[bytes, dict[int, Entry]] = {}
+        self._weight: dict[bytes, int] = {}
+        """Bytes of each key's entries."""
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -76,16 +85,25 @@ class Pool:
             return Verdict.IGNORE
         if len(self._by_id) >= POOL_ENTRIES_MAX and len(self._longest()) <= len(same_key) + 1:
             return Verdict.IGNORE
+        weight = self._weight.get(entry.key, 0) + entry.size_bytes
+        if weight > POOL_BYTES_PER_KEY_MAX:
+            return Verdict.IGNORE
+        if self._bytes + entry.size_bytes > POOL_BYTES_MAX and self._weight.get(self._heaviest(), 0) <= weight:
+            return Verdict.IGNORE
         return Verdict.ACCEPT if is_fully_signed(entry) else Verdict.REJECT
 
     def add(self, entry: Entry) -> None:
         """Keep an entry that was judged or is our own."""
         if len(self._by_id) >= POOL_ENTRIES_MAX and (longest := self._longest()):
             self._remove(longest[max(longest)].id)
+        while self._bytes + entry.size_bytes > POOL_BYTES_MAX and (heaviest := self._by_key.get(self._heaviest())):
+            self._remove(heaviest[max(heaviest)].id)
         if (rival := self._by_key.get(entry.key, {}).get(entry.sequence)) is not None:
             self._remove(rival.id)
         self._by_id[entry.id] = entry
         self._by_key.setdefault(entry.key, {})[entry.sequence] = entry
+        self._weight[entry.key] = self._weight.get(entry.key, 0) + entry.size_bytes
+        self._bytes += entry.size_bytes
 
     def candidates(self, view: View) -> Iterator[Entry]:
         """Entries that may be includable, one of each key in turn, each key's in order of their numbers."""
@@ -163,12 +181,19 @@ class Pool:
         others = (queue for key, queue in self._by_key.items() if key != self._own)
         return max(others, key=len, default={})
 
+    def _heaviest(self) -> bytes:
+        """The key whose entries weigh most here, our own left out; empty where there is none."""
+        return max((key for key in self._weight if key != self._own), key=self._weight.__getitem__, default=b"")
+
     def _remove(self, entry_id: bytes) -> None:
         entry = self._by_id.pop(entry_id, None)
         if entry is None:
             return
+        self._bytes -= entry.size_bytes
+        self._weight[entry.key] -= entry.size_bytes
         queue = self._by_key[entry.key]
         if queue.get(entry.sequence) is entry:
             del queue[entry.sequence]
         if not queue:
             del self._by_key[entry.key]
+            del self._weight[entry.key]

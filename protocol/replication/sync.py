@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from protocol.inputs import Now, PeerId
-from protocol.limits import RANGE_BYTES_MAX, RANGE_DEADLINE_MS, RANGES_QUEUED_MAX
+from protocol.limits import LOST_OWING_MAX, RANGE_BYTES_MAX, RANGE_DEADLINE_MS, RANGES_QUEUED_MAX
 from protocol.messages import AskRange, Blocks
 
 
@@ -36,6 +36,8 @@ class CatchingUp:
         """Not asked before they say something new."""
         self._doubted: set[PeerId] = set()
         """Claimed blocks and did not bring them; outlives the connection, or a new one would be a new credit."""
+        self._lost_owing: dict[PeerId, int] = {}
+        """How many connections ended before the blocks asked for came."""
         self._next = 0
         """The height after the last block asked for, fetched or stored."""
 
@@ -54,6 +56,9 @@ class CatchingUp:
         self._failed.discard(peer)
         if self._asked is not None and self._asked[0] == peer:
             self._asked = None
+            self._lost_owing[peer] = self._lost_owing.get(peer, 0) + 1
+            if self._lost_owing[peer] >= LOST_OWING_MAX:
+                self._doubted.add(peer)
 
     def failed(self, peer: PeerId) -> None:
         """A peer sent a range that does not hold, or none in time: others first."""
@@ -66,6 +71,7 @@ class CatchingUp:
     def proved(self, peer: PeerId) -> None:
         """A range of this peer holds: its word counts again."""
         self._doubted.discard(peer)
+        self._lost_owing.pop(peer, None)
 
     def ask(self, height: int, now: Now) -> tuple[PeerId, AskRange] | None:
         """The next range to ask for and of whom, if any, given our own height."""

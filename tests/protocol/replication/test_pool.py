@@ -163,18 +163,46 @@ def test_our_own_entries_never_give_way(monkeypatch: pytest.MonkeyPatch) -> None
     assert [one.sequence for one in full.all()] == [1, 2, 3, 4]
 
 
+def large(sequence: int, who: Any = BEN) -> Entry:
+    return entry(sequence, who, {"about": "x" * 900, "t": "membership.profile/1"})
+
+
+def test_large_entries_of_one_key_weigh_no_more_than_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry may have 64 KiB: counted alone, one member could fill every machine's memory."""
+    monkeypatch.setattr(pool_room, "POOL_BYTES_PER_KEY_MAX", 3 * large(1).size_bytes)
+    full = held(large(1), large(2), large(3))
+    assert judge(entry(4), full) is Verdict.IGNORE
+    assert judge(large(1, ANN), full) is Verdict.ACCEPT
+    full.settle(VIEW, [large(3)])
+    assert judge(large(4), full) is Verdict.ACCEPT
+
+
+def test_when_it_is_too_heavy_whose_entries_weigh_most_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_room, "POOL_BYTES_MAX", 3 * large(1).size_bytes)
+    full = held(large(1), large(2), large(3))
+    assert judge(large(4), full) is Verdict.IGNORE
+    newcomer = large(1, ANN)
+    assert judge(newcomer, full) is Verdict.ACCEPT
+    full.add(newcomer)
+    assert [(one.key == BEN.working.public, one.sequence) for one in full.all()] == [(True, 1), (True, 2), (False, 1)]
+    ours = held(large(1), large(2), large(3), own=BEN.working.public)
+    assert judge(newcomer, ours) is Verdict.IGNORE
+
+
 @settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from((ANN, BEN)), st.integers(1, 12)), max_size=40))
 def test_no_order_of_entries_fills_it_beyond_its_bound(order: list[tuple[Any, int]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool_room, "POOL_ENTRIES_MAX", 6)
         patch.setattr(pool_room, "POOL_ENTRIES_PER_KEY_MAX", 5)
+        patch.setattr(pool_room, "POOL_BYTES_MAX", 4 * large(1).size_bytes)
         full = pool()
         for who, sequence in order:
-            one = entry(sequence, who)
+            one = (large if sequence % 2 else entry)(sequence, who)
             if judge(one, full) is Verdict.ACCEPT:
                 full.add(one)
         assert len(full) == len(full.all()) <= 6
+        assert sum(one.size_bytes for one in full.all()) <= 4 * large(1).size_bytes
         assert all(len(full.numbers(who.working.public)) <= 5 for who in (ANN, BEN))
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.limits import RANGE_BYTES_MAX, RANGE_DEADLINE_MS, RANGES_QUEUED_MAX
+from protocol.limits import LOST_OWING_MAX, RANGE_BYTES_MAX, RANGE_DEADLINE_MS, RANGES_QUEUED_MAX
 from protocol.messages import AskRange, Blocks
 from protocol.replication.sync import CatchingUp
 from tests.protocol.stand import now
@@ -154,6 +154,20 @@ def test_a_lost_machine_owes_nothing_more() -> None:
     assert asked(sync) == (B, 1)
     sync.lost(C)
     assert sync.target == 8
+
+
+def test_who_hangs_up_again_and_again_while_it_owes_blocks_makes_nobody_wait() -> None:
+    """P-35: else a member could stop the only witness by claiming, hanging up in time, and claiming anew."""
+    sync = behind(a=9)
+    for _ in range(LOST_OWING_MAX):
+        assert sync.target == 9
+        assert asked(sync) == (A, 1)
+        sync.lost(A)
+        sync.known(A, 9)
+    assert sync.target == 0
+    assert asked(sync) == (A, 1)
+    sync.proved(A)
+    assert sync.target == 9
 
 
 def test_a_range_that_does_not_hold_drops_all_that_waits() -> None:
