@@ -26,6 +26,7 @@ from dpnode.control.server import Responder, serve_control
 from dpnode.driver import Driver
 from dpnode.errors import FailKind, Problem
 from dpnode.files import serve_file
+from dpnode.gate import machine_named
 from dpnode.identity.identity import Identity
 from dpnode.net import (
     JOIN_PROTOCOL,
@@ -189,8 +190,10 @@ class _Daemon:
                 continue
             match event:
                 case PeerUp():
+                    log.info("connected with %s", machine_named(self._node.core.chain.state, event.peer_id))
                     await driver.give(PeerConnected(peer=event.peer_id))
                 case PeerDown():
+                    log.info("%s is gone: %s", machine_named(self._node.core.chain.state, event.peer_id), event.reason)
                     await driver.give(PeerLost(peer=event.peer_id))
                 case Frame():
                     await driver.give(Received(peer=event.peer_id, frame=event.body))

@@ -17,6 +17,7 @@ from typing import Protocol, assert_never
 import trio
 
 from dpnode.clock import now
+from dpnode.gate import machine_named
 from dpnode.net.api import PeerId as NetPeerId
 from dpnode.shelf import pending_row, step_commit
 from dpnode.store.journal import Journal as VoteJournal
@@ -204,7 +205,7 @@ class Driver:
                 else:
                     self._network.forget(NetPeerId(effect.peer))
             case Misbehaved():
-                log.warning("a peer (%s) %s", effect.peer.hex()[-16:], effect.sentence)
+                log.warning("%s %s", machine_named(self.core.chain.state, effect.peer), effect.sentence)
                 if effect.fatal:
                     self._network.disconnect(NetPeerId(effect.peer))
             case HeadMoved():

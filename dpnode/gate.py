@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dpnode.net import Admission
+from dpnode.net import Admission, show_peer_id
 from dpnode.net.api import PeerId
+from dpnode.safe_text import safe_name
+from ledger import queries
 from ledger.operations.members import member_of_peer
 from ledger.state import View
 
@@ -29,3 +31,11 @@ class LedgerGate:
         if view is not None and member_of_peer(view, peer_id) is not None:
             return Admission.MEMBER
         return Admission.STRANGER
+
+
+def machine_named(view: View, peer: bytes) -> str:
+    """Whose machine a peer is, for the log: ``ada's machine 12D3Koo...``, or ``a stranger's ...``; one safe line."""
+    member = member_of_peer(view, peer)
+    person = None if member is None else queries.person(view, member)
+    owner = "a stranger" if person is None else safe_name(person.name)
+    return f"{owner}'s machine {show_peer_id(PeerId(peer))}"
