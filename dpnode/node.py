@@ -90,13 +90,18 @@ class Node:
         self._by_entry: dict[bytes, _Wait] = {}
 
     @property
-    def core(self) -> Core:
-        """The core; raises `Problem` while this home has no network."""
+    def assembled(self) -> Parts:
+        """The parts; raises `Problem` while this home has no network."""
         if self.parts is None:
             raise Problem(
                 FailKind.REFUSED, "this home has no network yet: `dpnode network found NAME` or `dpnode network join`"
             )
-        return self.parts.core
+        return self.parts
+
+    @property
+    def core(self) -> Core:
+        """The core; raises `Problem` while this home has no network."""
+        return self.assembled.core
 
     # -- writing
 

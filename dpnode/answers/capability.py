@@ -45,10 +45,10 @@ def offer_id(name: str) -> bytes:
 
 def reload_offers(node: Node) -> dict[str, OwnOffer]:
     """Read the offers folder again; broken files become reminders."""
-    assert node.parts is not None
-    folder = read_folder(node.home, node.parts.catalogue, node.core.chain.state)
+    parts = node.assembled
+    folder = read_folder(node.home, parts.catalogue, node.core.chain.state)
     node.reminders = list(folder.problems)
-    node.parts.offers.offers = {name: one.offer for name, one in folder.offers.items()}
+    parts.offers.offers = {name: one.offer for name, one in folder.offers.items()}
     return dict(folder.offers)
 
 
@@ -62,9 +62,8 @@ async def _advertise(node: Node) -> dict[str, OwnOffer]:
 async def add(node: Node, question: asked.CapabilityAdd, responder: Responder) -> Answer:
     """Offer what a file describes."""
     path = Path(question.path)
-    parts = node.parts
+    parts = node.assembled
     state = node.core.chain.state
-    assert parts is not None
     try:
         text = read_text(path)
         offer = read_offer(text, str(path), parts.catalogue, credits_known(state))
@@ -122,8 +121,7 @@ async def remove(node: Node, question: asked.CapabilityRemove, responder: Respon
 async def import_facility(node: Node, question: asked.CapabilityImport, responder: Responder) -> Answer:
     """Drafts from an Open Know-Where file: what it says is taken, what it lacks is listed."""
     path = Path(question.path)
-    parts = node.parts
-    assert parts is not None
+    parts = node.assembled
     try:
         data = await trio.to_thread.run_sync(_read_some, path)
     except OSError as error:
@@ -171,8 +169,7 @@ def put_draft(node: Node, name: str, text: str) -> Path:
 
 
 def _of_draft(node: Node, draft: OfferDraft, number: int) -> Offer:
-    assert node.parts is not None
-    function = node.parts.catalogue.named(draft.function)
+    function = node.assembled.catalogue.named(draft.function)
     limits: dict[str, Limit] = {
         limit.parameter: Limit(least=limit.least, most=limit.most) for limit in draft.limits
     }
@@ -186,8 +183,7 @@ def _of_draft(node: Node, draft: OfferDraft, number: int) -> Offer:
 
 async def search(node: Node, question: asked.DirectorySearch, responder: Responder) -> Answer:
     """Who offers what."""
-    parts = node.parts
-    assert parts is not None
+    parts = node.assembled
     directory = node.core.directory.directory
     now_ms = now().wall_ms
     notes: list[str] = []
@@ -239,8 +235,7 @@ def _row(node: Node, row: Found | Listed) -> dict[str, Any]:
 
 
 def _told(node: Node, offer: Offer, own: OwnOffer | None) -> dict[str, Any]:
-    assert node.parts is not None
-    function = node.parts.catalogue.by_hash(offer.function)
+    function = node.assembled.catalogue.by_hash(offer.function)
     value: dict[str, Any] = {
         "id": show_id(Kind.HASH, offer_id(offer.name)),
         "label": offer.name,
