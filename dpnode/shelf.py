@@ -27,6 +27,11 @@ META_CHECKPOINT = "checkpoint"
 """A block id from the invitation that the history must contain."""
 META_CHECKED = "checked"
 """Up to which height every author's signature was verified here."""
+MENDED = (
+    "Keep a copy of ledger.db, then put back an older one, or remove it, start again and join with a new invitation: "
+    "what is missing is fetched from the others"
+)
+"""What an owner can do about a database that does not verify; the votes folder stays as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +124,15 @@ def read_chain(charter: Charter, meta: dict[str, bytes], pairs: Iterable[tuple[b
             entries=value["entries"],
         )
     except (RemoteError, KeyError) as problem:
-        raise Problem(FailKind.VERIFICATION, "the database does not hold a readable head of the ledger") from problem
+        raise Problem(
+            FailKind.VERIFICATION, f"the database does not hold a readable head of the ledger. {MENDED}"
+        ) from problem
     state = State(pairs)
     if state.root != head.state_root:
         raise Problem(
             FailKind.VERIFICATION,
             f"the stored state does not match the root of block {head.height}: the database was changed or is "
-            "damaged; nothing is signed with it. Keep a copy, remove ledger.db and start again to fetch it anew",
+            f"damaged; nothing is signed with it. {MENDED}",
         )
     return Chain(charter, state, head)
 
@@ -137,7 +144,8 @@ def check_head_row(chain: Chain, header: bytes | None) -> None:
     if header is None or read_header(header).id != chain.head.block:
         raise Problem(
             FailKind.VERIFICATION,
-            f"the newest stored block is not block {chain.head.height} that the head names; nothing is signed with it",
+            f"the newest stored block is not block {chain.head.height} that the database's head names; nothing is "
+            f"signed with it. {MENDED}",
         )
 
 

@@ -31,6 +31,7 @@ from ledger.errors import RemoteError
 from ledger.fold import choose
 from ledger.keys import SigningKey
 from ledger.names import Kind, show_id
+from ledger.operations.members import member_of_peer
 from ledger.state import Overlay
 from protocol.joining import (
     Declined,
@@ -247,6 +248,9 @@ async def answer_guest(node: Node, peer: PeerId, body: bytes) -> bytes:
             return charter_reply(chain, node.founded.signatures)
         case "join":
             assert request.entry is not None
+            if member_of_peer(chain.state, peer) is not None:
+                # A member that lost its database: nothing is to be recorded, it only needs a way back in.
+                return outcome_reply("final", "", chain.head.height)
             if (refusal := _refused_by_ledger(chain, request.entry)) is not None:
                 raise Polite(Refusal.DECLINED, f"the ledger would refuse it ({refusal.code}): {refusal.detail}")
             try:
