@@ -1,0 +1,182 @@
+"""Disks that lie: a database that does not verify signs nothing, a witness without its journal does not vote."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dpnode.control.questions.holdings import AssetRegister
+from dpnode.control.questions.ledger import LedgerJournal, LedgerShares, LedgerStatus, LedgerVerify
+from dpnode.errors import FailKind, Problem
+from tests.journeys.nodes import Node, NotStarted, Street, level, until
+
+
+def change(node: Node, sql: str) -> int:
+    """Change a stopped node's database behind its back; returns how many rows."""
+    with closing(sqlite3.connect(node.home.database)) as connection, connection:
+        return connection.execute(sql).rowcount
+
+
+def grown(alone: Street) -> tuple[Node, Node]:
+    """A witness and a member with some entries between them."""
+    ada, bob = alone.node("ada"), alone.node("bob")
+    alone.network(ada, bob)
+    for number in range(3):
+        ada.ask(AssetRegister(label=f"vice {number}", kind="tool"))
+    until(lambda: level(ada, bob), "the same ledger")
+    return ada, bob
+
+
+FLIP = """UPDATE state SET value = CAST(substr(value, 1, length(value) - 1) || x'63' AS BLOB)
+    WHERE key = (SELECT min(key) FROM state WHERE substr(key, 1, 6) = CAST('asset/' AS BLOB))"""
+CUT = "DELETE FROM block WHERE height = (SELECT max(height) FROM block)"
+DAMAGES: dict[str, Callable[[Node], int]] = {
+    "a state value flipped": lambda node: change(node, FLIP),
+    "a state value gone": lambda node: change(node, "DELETE FROM state WHERE key = (SELECT max(key) FROM state)"),
+    "the newest block gone": lambda node: change(node, CUT),
+    "the head unreadable": lambda node: change(node, "UPDATE meta SET value = x'80' WHERE name = 'head'"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("role", ["witness", "member"])
+def test_a_database_that_does_not_verify_is_not_signed_with(alone: Street, damage: str, role: str) -> None:
+    ada, bob = grown(alone)
+    hurt, other = (ada, bob) if role == "witness" else (bob, ada)
+    hurt.stop()
+    assert DAMAGES[damage](hurt) > 0
+    with pytest.raises(NotStarted) as refused:
+        hurt.up()
+    assert refused.value.status == FailKind.VERIFICATION.exit_status == 8
+    assert "database" in refused.value.sentence or "block" in refused.value.sentence, refused.value.sentence
+    done = hurt.dpnode("up")
+    assert done.returncode == 8, done.stderr
+    verify = hurt.dpnode("ledger", "verify")
+    assert verify.returncode == 8, verify.stdout + verify.stderr
+    # The others go on reading, and a member's writing waits for the witness.
+    assert other.ask(LedgerVerify())["height"] >= 3
+    made = other.ask(AssetRegister(label="anvil", kind="tool", wait_ms=200))
+    assert made["binding"] == ("recorded" if role == "witness" else "final")
+    assert hurt.dpnode("ledger", "journal").returncode in (0, 8), "it reads, or says why not; it does not crash"
+
+
+def test_a_member_whose_database_is_damaged_fetches_it_anew_as_it_was_told(alone: Street) -> None:
+    ada, bob = grown(alone)
+    made = bob.ask(AssetRegister(label="anvil", kind="tool"))
+    bob.stop()
+    DAMAGES["a state value flipped"](bob)
+    with pytest.raises(NotStarted, match="join with a new invitation"):
+        bob.up()
+    for path in bob.home.root.glob("ledger.db*"):
+        path.unlink()
+    bob.up()
+    members = ada.status()["height"]
+    assert bob.join(ada.invite())["member"]["name"] == "bob"
+    until(lambda: level(ada, bob), "the ledger to be fetched anew")
+    assert bob.height() == members + 1, "the invitation alone was recorded: bob is the member he was"
+    again = bob.ask(AssetRegister(label="hammer", kind="tool"))
+    assert again["binding"] == "final" and again["entry"] != made["entry"]
+    assert bob.ask(LedgerVerify())["height"] == bob.height()
+
+
+def test_a_page_of_the_database_overwritten_is_said_and_ends_in_8_or_1(alone: Street) -> None:
+    ada, bob = grown(alone)
+    bob.stop()
+    data = bytearray(bob.home.database.read_bytes())
+    for start in range(4_096, len(data), 4_096):
+        data[start : start + 64] = b"\xff" * 64
+    bob.home.database.write_bytes(data)
+    with pytest.raises(NotStarted) as refused:
+        bob.up()
+    assert refused.value.status in (1, 8)
+    assert "ledger.db" in refused.value.sentence or "database" in refused.value.sentence, refused.value.sentence
+    assert ada.ask(LedgerVerify())["height"] >= 3
+
+
+def test_a_hole_in_old_blocks_is_found_by_verify_and_harms_no_other_node(alone: Street) -> None:
+    ada, bob = grown(alone)
+    ada.stop()
+    assert change(ada, "DELETE FROM body WHERE height = 2") == 1
+    ada.up()
+    problem = ada.refuses(LedgerVerify())
+    assert problem.kind is FailKind.VERIFICATION and "2" in problem.sentence
+    cleo = alone.node("cleo")
+    cleo.up()
+    until(lambda: ada.sees(bob), "the others to be connected")
+    with pytest.raises(Problem):
+        cleo.join(ada.invite(), wait_ms=2_000)
+    assert ada.status()["pid"] == ada.pid, "whoever asks for what is gone does not take it down"
+    assert bob.ask(LedgerVerify())["height"] >= 3
+
+
+def spoil(votes: Path) -> None:
+    """Damage the middle of the journal, where no power cut ever writes."""
+    journal = max((path for path in votes.iterdir() if path.name != "voting.seed"), key=lambda one: one.stat().st_size)
+    data = bytearray(journal.read_bytes())
+    data[len(data) // 2] ^= 0x55
+    journal.write_bytes(data)
+
+
+def forget(votes: Path) -> None:
+    """A backup was put back: it has no journal and no voting key."""
+    shutil.rmtree(votes)
+
+
+def lose_journal(votes: Path) -> None:
+    """The key is there, the journal is not."""
+    for path in votes.iterdir():
+        if path.name != "voting.seed":
+            path.unlink()
+
+
+@pytest.mark.parametrize("harm", [spoil, lose_journal, forget])
+def test_a_witness_without_a_whole_journal_does_not_vote_and_says_so(
+    alone: Street, harm: Callable[[Path], None]
+) -> None:
+    ada, bob = grown(alone)
+    ada.stop()
+    harm(ada.home.votes)
+    ada.up()
+    status = ada.status()
+    assert status["witness"] is False
+    assert any("does not vote" in line for line in status["reminders"]), status["reminders"]
+    until(lambda: bob.sees(ada), "them to be connected")
+    before = ada.height()
+    for node in (ada, bob):
+        assert node.ask(AssetRegister(label="anvil", kind="tool", wait_ms=300))["binding"] == "recorded"
+    assert ada.height() == before
+    assert len(bob.ask(LedgerJournal())["entries"]) >= 3, "everybody goes on reading"
+    ada.stop()
+    ada.up()
+    assert ada.status()["witness"] is False, "not after another start either"
+
+
+def test_an_old_copy_of_the_database_beside_its_journal_signs_nothing_twice(alone: Street) -> None:
+    """The disk's database is put back to an earlier day; the journal of votes knows better."""
+    ada, bob = grown(alone)
+    ada.stop()
+    copy = ada.home.root / "copy.db"
+    shutil.copy(ada.home.database, copy)
+    ada.up()
+    made = ada.ask(AssetRegister(label="the last thing", kind="tool"))
+    until(lambda: level(ada, bob), "the same ledger")
+    height, root = bob.root()
+    ada.kill()
+    for path in ada.home.root.glob("ledger.db*"):
+        path.unlink()
+    shutil.copy(copy, ada.home.database)
+    ada.up()
+    until(lambda: ada.height() >= height, "what was final to be there again")
+    assert ada.root() == (height, root)
+    again = ada.ask(AssetRegister(label="after it", kind="tool", wait_ms=3_000))
+    assert again["entry"] != made["entry"]
+    if ada.status()["witness"]:
+        assert again["binding"] == "final"
+        until(lambda: level(ada, bob), "the same ledger")
+    assert ada.ask(LedgerShares(asset=made["asset"]))["label"] == "the last thing"
+    assert bob.ask(LedgerVerify())["root"] == bob.ask(LedgerStatus())["root"]
