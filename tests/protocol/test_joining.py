@@ -1,4 +1,7 @@
-"""The invitation, the proof, and each thing a guest is told instead of an answer (SPEC P-50 to P-56)."""
+"""The invitation, the proof, and each thing a guest is told instead of an answer.
+
+SPEC P-50, P-51, P-52, P-53, P-54, P-55.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A town of whole cores on a bad network: nothing final differs, nothing acknowledged is lost, all become one.
 
-Rules kept here: P-14 to P-16 (pending entries), P-30 to P-36 (ranges), P-40 to P-46 (directory), P-20 to P-23
-(records), P-60 to P-62 (effects); V-8, V-9 (votes); invariants 1, 3, 4, 5, 6 and 8 of the ledger.
+Rules kept here: P-6 (everything may be lost), P-14, P-15, P-16 (pending entries), P-31, P-34 (blocks), P-23, P-40,
+P-44, P-45 (directory), P-70, P-71, P-72, P-73 (effects); V-8, V-9 (votes); invariants 1, 4, 5, 6 and 8 of the ledger.
 """
 
 from __future__ import annotations

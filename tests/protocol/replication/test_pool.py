@@ -1,6 +1,6 @@
 """What becomes of a pending entry somebody hands on, rule by rule; whose turn it is; what the pool holds at most.
 
-SPEC P-10 to P-13 and P-17.
+SPEC P-10, P-11, P-12, P-13 and P-17.
 """
 
 from __future__ import annotations

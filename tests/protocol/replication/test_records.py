@@ -1,4 +1,4 @@
-"""Where a machine can be dialled: which records are believed, and for how long (SPEC P-20 to P-23)."""
+"""Where a machine can be dialled: which records are believed, and for how long (SPEC P-20, P-21, P-22, P-23)."""
 
 from __future__ import annotations
 

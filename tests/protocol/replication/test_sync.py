@@ -1,4 +1,4 @@
-"""Which machine is asked for which blocks, event by event (SPEC P-31 to P-36)."""
+"""Which machine is asked for which blocks, event by event (SPEC P-31, P-32, P-33, P-35, P-36)."""
 
 from __future__ import annotations
 
