@@ -1,7 +1,8 @@
 """An entry as a person would say it: "Ada issues 100.00 EUR to Bob".
 
 One sentence per operation, made from its fields and the names members gave themselves; a table, so that an operation
-without a sentence is seen by a test. Texts of peers stand in it as they are: whoever prints it makes them safe.
+without a sentence is seen by a test. Names bear the warning of a counterfeit already, since nobody finds
+a name in a sentence later; other texts of peers stand in it as they are: whoever prints it makes them safe.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from dpnode.control.amounts import decimal_text
 from dpnode.reading.naming import name_of
+from dpnode.safe_text import safe_name
 from ledger import queries
 from ledger.errors import RemoteError
 from ledger.names import Kind, short
@@ -36,7 +38,7 @@ def sentence(view: View, operation: dict[str, Any], author: bytes | None) -> str
 
 def called(view: View, member: bytes) -> str:
     """A member's name, or the short id of a stranger."""
-    return name_of(view, member) or short(Kind.MEMBER, member)
+    return safe_name(name_of(view, member)) or short(Kind.MEMBER, member)
 
 
 def money(view: View, credit: bytes, amount: int) -> str:
@@ -81,7 +83,7 @@ def _of_job(view: View, op: dict[str, Any]) -> str:
 
 
 def _join(view: View, op: dict[str, Any], author: bytes) -> str:
-    return f"is sponsor of {_consent(op).get('name', 'a guest')}, who joins"
+    return f"is sponsor of {safe_name(_consent(op).get('name', 'a guest'))}, who joins"
 
 
 def _consent(op: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +138,7 @@ def _transfer(view: View, op: dict[str, Any], author: bytes) -> str:
 
 
 def _profile(view: View, op: dict[str, Any], author: bytes) -> str:
-    return f"goes by the name {op['name']}" if "name" in op else "changes their profile"
+    return f"goes by the name {safe_name(op['name'])}" if "name" in op else "changes their profile"
 
 
 SENTENCES: Mapping[str, Sentence] = MappingProxyType(
