@@ -8,6 +8,7 @@ from dpnode.answers import job_views as views
 from dpnode.answers.job_moves import awarded
 from dpnode.answers.shown import name_of, party
 from dpnode.clock import now
+from dpnode.control.amounts import amount_text
 from dpnode.control.answers import Answer, Done
 from dpnode.control.questions import job as asked
 from dpnode.control.questions.base import Question
@@ -15,7 +16,7 @@ from dpnode.control.resolve import Candidate, resolve
 from dpnode.control.server import Responder
 from dpnode.errors import FailKind, Problem
 from dpnode.node import Node
-from dpnode.reading.naming import price_line_meant
+from dpnode.reading.naming import price_line_meant, price_shown
 from ledger.names import Kind, show_id
 from ledger.operations.work_job import Job
 from ledger.operations.work_queries import awaited_of, job, open_jobs
@@ -123,17 +124,31 @@ async def show(node: Node, question: asked.InboxShow, responder: Responder) -> A
         told = views.of_call(node, read_call(signed.statement))
         value |= {key: told[key] for key in ("function_name", "parameters", "quantity", "deliver_by_ms")}
     if deal is not None and deal.decision is not None:
-        value["steps"] = _steps(deal.decision)
+        value["steps"] = _steps(node, deal.decision)
+        if deal.decision.draft is not None:
+            value["sum"] = [_priced(line) for line in deal.decision.draft.price_lines]
     if calling is not None:
         value["proposals"] = views.proposals(node, calling)
     return Done(value=value)
 
 
-def _steps(decision: Decision) -> list[dict[str, Any]]:
+def _steps(node: Node, decision: Decision) -> list[dict[str, Any]]:
     return [
-        {"rule": step.rule, "verdict": step.verdict.value, "reason": step.reason.value, "detail": step.detail}
+        {
+            "rule": step.rule,
+            "verdict": step.verdict.value,
+            "reason": step.reason.value,
+            "detail": _detail(node, decision, step.rule, step.detail),
+        }
         for step in decision.steps
     ]
+
+
+def _detail(node: Node, decision: Decision, rule: str, detail: str) -> str:
+    """A rule reckons in smallest units; a person reads the price it came to."""
+    if rule != "price" or not detail.isdecimal() or decision.draft is None:
+        return detail
+    return " + ".join(map(amount_text, views.price(node, decision.draft.price)))
 
 
 async def approve(node: Node, question: asked.InboxApprove, responder: Responder) -> Answer:
@@ -146,12 +161,28 @@ async def approve(node: Node, question: asked.InboxApprove, responder: Responder
             raise Problem(FailKind.USAGE, "a price of one amount is asked here")
         total = price_line_meant(node.core.chain.state, question.price[0])["amount"]
     if question.dry_run:
-        return Done(value={"state": "waiting", "dry_run": True})
+        return Done(value=_would(node, one, question))
     await node.negotiate(Approve(item=one.item.id, price_total=total))
     if one.item.side is Side.CUSTOMER:
         return await awarded(node, one.item.id, question.wait_ms)
     deal = views.deal_of(node, one.item.id)
     return Done(value={"state": deal.state.value if deal is not None else "answered", "binding": "recorded"})
+
+
+def _would(node: Node, one: Waiting, question: asked.InboxApprove) -> dict[str, Any]:
+    """What approving would do: sign a proposal of ours, or award the best of theirs."""
+    value: dict[str, Any] = {"state": "waiting", "dry_run": True}
+    calling = views.calling_of(node, one.item.id)
+    if one.item.side is Side.CUSTOMER:
+        best = views.proposals(node, calling)[:1] if calling is not None else []
+        shown = {key: best[0][key] for key in ("provider", "price", "deliver_by_ms")} if best else {}
+        return {**value, **shown, "says": "the best proposal is awarded; its price is held"}
+    value["says"] = "a proposal is signed and sent; it binds until it lapses"
+    row = _row(node, one)
+    if question.price:
+        line = price_line_meant(node.core.chain.state, question.price[0])
+        row["price"] = price_shown(node.core.chain.state, [(line["kind"], line["id"], line["amount"])])
+    return {**value, "price": row.get("price", [])}
 
 
 async def refuse(node: Node, question: asked.InboxRefuse, responder: Responder) -> Answer:
@@ -183,7 +214,7 @@ async def why(node: Node, question: asked.Why, responder: Responder) -> Answer:
     if deal_found is not None:
         value |= {"decision": deal_found.state.value, "reason": deal_found.text}
         if deal_found.decision is not None:
-            value["steps"] = _steps(deal_found.decision)
+            value["steps"] = _steps(node, deal_found.decision)
             if deal_found.decision.draft is not None:
                 value["sum"] = [_priced(line) for line in deal_found.decision.draft.price_lines]
     if calling_found is not None:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import click
 
+from dpnode.cli.before import Before
 from dpnode.cli.blocks import Block, Note, render
 from dpnode.cli.progress import ProgressLine
 from dpnode.control.answers import Answer, Done, Failed, Fields
@@ -110,7 +111,9 @@ def command(
     def decorate(work: Callable[..., None]) -> click.Command:
         @functools.wraps(work)
         def invoke(*, home: str | None, as_json: bool, dry_run: bool = False, **given: Any) -> None:
-            work(Run(home=find_home(home), as_json=as_json, dry_run=dry_run), **given)
+            before = click.get_current_context().find_object(Before) or Before()
+            run = Run(home=find_home(home or before.home), as_json=as_json or before.as_json, dry_run=dry_run)
+            work(run, **given)
 
         made: Callable[..., None] = invoke
         if writes:

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from dpnode.cli.before import Before
 from dpnode.errors import INTERRUPTED_EXIT_STATUS, FailKind, Problem
 from dpnode.safe_text import safe
 
@@ -88,8 +89,12 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     epilog="\b\nExample:\n  dpnode status\n  dpnode job call --design bracket.toml --part arm --quantity 4 --by 3d",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say which it is.")
-def cli() -> None:
+@click.option("--home", metavar="DIR", help="The node's folder (else $DPNODE_HOME); may stand behind the command, too.")
+@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object; likewise.")
+@click.pass_context
+def cli(ctx: click.Context, home: str | None, as_json: bool) -> None:
     """A node of a Distributed Production Network."""
+    ctx.obj = Before(home=home, as_json=as_json)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,8 +6,9 @@ import click
 
 from dpnode.cli import shapes
 from dpnode.cli.arguments import AMOUNT
+from dpnode.cli.before import Before
 from dpnode.cli.blocks import Block, Column, Note, Table, facts
-from dpnode.cli.commands.job_layouts import written
+from dpnode.cli.commands.job_layouts import one_job, proposals_table, written
 from dpnode.cli.frame import Family, Run, command, wait_option
 from dpnode.control.answers import Fields
 from dpnode.control.questions.job import InboxApprove, InboxList, InboxRefuse, InboxShow, Why
@@ -24,6 +25,8 @@ from dpnode.control.questions.job import InboxApprove, InboxList, InboxRefuse, I
 @click.pass_context
 def inbox_command(ctx: click.Context, as_json: bool, home: str | None) -> None:
     """What waits for a person; without a command, the list."""
+    before = ctx.find_object(Before) or Before()
+    ctx.obj = Before(home=home or before.home, as_json=as_json or before.as_json)
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_inbox, home=home, as_json=as_json)
 
@@ -54,7 +57,7 @@ def list_inbox(run: Run) -> None:
 @click.argument("id")
 def show(run: Run, id: str) -> None:  # noqa: A002 - the argument's name in the usage line
     """One matter, in full."""
-    run.ask(InboxShow(id=id), _matter)
+    run.ask(InboxShow(id=id), lambda value: (_matter if "kind" in value else one_job)(value))
 
 
 def _matter(value: Fields) -> Iterator[Block]:
@@ -72,8 +75,13 @@ def _matter(value: Fields) -> Iterator[Block]:
         ("Time left", "left_ms", shapes.span),
     )
     yield from _steps(value)
-    for note in value.get("notes", []):
-        yield Note(text=note)
+    if value.get("sum"):
+        yield _sum(value)
+    if value.get("proposals"):
+        yield proposals_table(value)
+    if not value.get("steps") and value.get("notes"):
+        # The rules and the price are told above; without them these lines are all there is.
+        yield Note(text="\n".join(value["notes"]))
 
 
 @command(
@@ -112,14 +120,7 @@ def _why(value: Fields) -> Iterator[Block]:
     yield facts(value, ("About", "id", str), ("Decision", "decision", str), ("Reason", "reason", str))
     yield from _steps(value)
     if value.get("sum"):
-        yield Table(
-            title="The price",
-            columns=(
-                Column(title="For", key="what"),
-                Column(title="Amount", key="amount", right=True),
-            ),
-            rows=value["sum"],
-        )
+        yield _sum(value)
     if value.get("ranking"):
         yield Table(
             title="The ranking",
@@ -130,6 +131,17 @@ def _why(value: Fields) -> Iterator[Block]:
         )
     for note in value.get("notes", []):
         yield Note(text=note)
+
+
+def _sum(value: Fields) -> Table:
+    return Table(
+        title="The price",
+        columns=(
+            Column(title="For", key="what"),
+            Column(title="Amount", key="amount", right=True),
+        ),
+        rows=value["sum"],
+    )
 
 
 def _steps(value: Fields) -> Iterator[Block]:

@@ -16,12 +16,19 @@ def job_line(value: Fields) -> str:
 
 def written(value: Fields) -> Iterator[Block]:
     """What an entry did: the job or thing, its state, and how binding the entry is by now."""
+    if value.get("says"):
+        yield Note(text=value["says"])
+    now = " now" if value.get("dry_run") else ""
     yield facts(
         value,
         ("Job", "job", shapes.ident),
-        ("State", "state", str),
-        ("Paid", "paid", shapes.price),
-        ("Still held", "held", shapes.price),
+        ("Provider", "provider", shapes.party),
+        ("Price", "price", shapes.price),
+        ("Delivers by", "deliver_by_ms", shapes.when),
+        ("Stands until", "until_ms", shapes.when),
+        (f"State{now}", "state", str),
+        (f"Paid{now}", "paid", shapes.price),
+        (f"Held{now}" if now else "Still held", "held", shapes.price),
         ("Fee", "fee", shapes.price),
         ("Entry", "entry", shapes.ident),
         ("Binding", "binding", str),
@@ -50,7 +57,7 @@ def called(value: Fields) -> Iterator[Block]:
         ("Price", "price", shapes.price),
     )
     if value.get("proposals"):
-        yield _proposals(value)
+        yield proposals_table(value)
     for note in value.get("notes", []):
         yield Note(text=note)
 
@@ -75,9 +82,10 @@ def jobs(value: Fields) -> Iterator[Block]:
 
 def one_job(value: Fields) -> Iterator[Block]:
     """One job or call in full."""
+    is_job = not str(value.get("id", "")).startswith("call-")
     yield facts(
         value,
-        ("Job", "id", str),
+        ("Job" if is_job else "Id", "id", str),
         ("Call", "call", shapes.ident),
         ("State", "state", str),
         ("Binding", "binding", str),
@@ -95,12 +103,14 @@ def one_job(value: Fields) -> Iterator[Block]:
         ("Paid", "paid", shapes.price),
         ("Held", "held", shapes.price),
         ("Proposals until", "reply_by_ms", shapes.when),
-        ("Needed by", "deliver_by_ms", shapes.when),
+        ("Promised by" if is_job else "Needed by", "deliver_by_ms", shapes.when),
         ("Arbiters", "arbiters", lambda members: ", ".join(shapes.party(member) for member in members)),
         ("Next", "next", str),
     )
     if value.get("proposals"):
-        yield _proposals(value)
+        yield proposals_table(value)
+    for note in value.get("notes", []):
+        yield Note(text=note)
     if value.get("files"):
         yield Table(
             title="Files",
@@ -124,7 +134,8 @@ def one_job(value: Fields) -> Iterator[Block]:
         )
 
 
-def _proposals(value: Fields) -> Table:
+def proposals_table(value: Fields) -> Table:
+    """The proposals of a call, the one that would be chosen first."""
     return Table(
         title="Proposals",
         columns=(
