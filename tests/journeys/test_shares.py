@@ -39,6 +39,7 @@ def test_an_offer_and_its_acceptance_survive_kill_9_and_find_each_other_later(al
     ada, bob = alone.node("ada"), alone.node("bob")
     alone.network(ada, bob)
     asset = registered(ada)
+    until(lambda: level(ada, bob), "the asset to be known")
     bob.kill()
     until(lambda: not ada.sees(bob), "the receiver to be missed")
     told = ada.ask(ShareTransfer(asset=asset, member="bob", units=1))
