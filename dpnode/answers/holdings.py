@@ -30,12 +30,12 @@ from dpnode.control.server import Responder
 from dpnode.errors import FailKind, Problem
 from dpnode.files import keep_files
 from dpnode.node import Node
-from dpnode.reading.naming import amount_meant, amount_shown, asset_meant, person_meant
+from dpnode.reading.naming import amount_meant, amount_shown, asset_meant, person_meant, too_little
 from dpnode.safe_text import safe
 from ledger import queries
 from ledger.canonical import Value
 from ledger.keys import MemberId
-from ledger.names import Kind, show_id
+from ledger.names import Kind, short, show_id
 from ledger.operations import accounts
 from protocol.capability.places import about
 from protocol.negotiation.limits import FILES_MAX
@@ -92,7 +92,9 @@ async def open_credit(node: Node, question: CreditOpen, responder: Responder) ->
     if any(one.unit.casefold() == question.symbol.casefold() for one in own):
         notes.append("you have a credit of that name already: from now on it is told apart by its id alone")
     written = await recorded(node, operation, wait_ms=question.wait_ms, dry_run=question.dry_run)
-    value: Fields = {"notes": notes} if notes else {}
+    value: Fields = {"symbol": question.symbol, "redeemable": question.redeemable, "decimals": question.decimals}
+    if notes:
+        value["notes"] = notes
     if "entry_id" in written:
         value["credit"] = show_id(Kind.CREDIT, written["entry_id"])
     return _done(value, written)
@@ -117,7 +119,7 @@ async def pay(node: Node, question: CreditPay, responder: Responder) -> Answer:
     to = person_meant(state, question.member).id
     operation: Operation = {"amount": amount, "credit": credit.id, "t": "credits.pay/1", "to": to}
     _note(operation, question.note)
-    free = accounts.free(state, me, "credit", credit.id)
+    free = _free(node, credit.id, amount)
     written = await recorded(node, operation, wait_ms=question.wait_ms, dry_run=question.dry_run)
     value = {
         "amount": amount_shown(state, "credit", credit.id, amount),
@@ -134,13 +136,22 @@ async def redeem(node: Node, question: CreditRedeem, responder: Responder) -> An
     credit, amount = amount_meant(state, question.amount, own=None if "@" in question.amount else me)
     operation: Operation = {"amount": amount, "credit": credit.id, "t": "credits.redeem/1"}
     _note(operation, question.note)
-    free = accounts.free(state, me, "credit", credit.id)
+    free = _free(node, credit.id, amount)
     written = await recorded(node, operation, wait_ms=question.wait_ms, dry_run=question.dry_run)
     value = {
         "amount": amount_shown(state, "credit", credit.id, amount),
         "left": amount_shown(state, "credit", credit.id, _left(node, written, credit.id, free - amount)),
     }
     return _done(value, written)
+
+
+def _free(node: Node, credit: bytes, needed: int) -> int:
+    """What of a credit is free, in smallest units; raises `Problem` where it is less than needed."""
+    state = node.core.chain.state
+    free = accounts.free(state, node.identity.member, "credit", credit)
+    if free < needed:
+        raise too_little(state, "credit", credit, free, needed)
+    return free
 
 
 def _left(node: Node, written: Fields, credit: bytes, expected: int) -> int:
@@ -160,6 +171,7 @@ def _note(operation: Operation, note: str) -> None:
 
 async def register(node: Node, question: AssetRegister, responder: Responder) -> Answer:
     """Enter a thing; its papers and photos stay here and are named by salted hashes."""
+    _not_yet_named(node, question.label)
     operation: Operation = {
         "kind": question.kind,
         "name": question.label,
@@ -182,12 +194,20 @@ async def register(node: Node, question: AssetRegister, responder: Responder) ->
         node.dry_run([operation])
         operation |= await _evidence(node, len(question.papers), files)
     written = await recorded(node, operation, wait_ms=question.wait_ms, dry_run=question.dry_run)
-    value: Fields = {"units": question.units}
+    value: Fields = {"label": question.label, "kind": question.kind, "units": question.units}
     if "entry_id" in written:
         value["asset"] = show_id(Kind.ASSET, written["entry_id"])
     if files and not question.dry_run:
         value["notes"] = [f"the {len(files)} files are kept in {node.home.files}, so that they can be shown later"]
     return _done(value, written)
+
+
+def _not_yet_named(node: Node, label: str) -> None:
+    """An entry stays for good: a command given twice must not make two things that only their ids tell apart."""
+    for one in queries.assets(node.core.chain.state):
+        if one.operator == node.identity.member and one.name.casefold() == label.casefold():
+            sentence = f"you registered {safe(one.name)} already ({short(Kind.ASSET, one.id)}): choose another name"
+            raise Problem(FailKind.REFUSED, sentence, {"asset": show_id(Kind.ASSET, one.id)})
 
 
 async def _evidence(node: Node, papers: int, files: list[Path]) -> Operation:

@@ -53,6 +53,7 @@ async def call(node: Node, question: asked.JobCall, responder: Responder) -> Ans
     budget = tuple(_line(price_line_meant(state, text)) for text in question.budget)
     arbiters = tuple(person_meant(state, text).id for text in question.arbiters)
     value = _called(node, question, wanted, members, deliver_by_ms)
+    value["notes"] += _nobody_rules(node, arbiters)
     if question.dry_run:
         return Done(value={**value, "dry_run": True})
     files = await keep_files(node, list(wanted.files))
@@ -113,6 +114,14 @@ def _called(
     if wanted.design is not None:
         value["design"] = show_id(Kind.DESIGN, wanted.design)
     return value
+
+
+def _nobody_rules(node: Node, named: Sequence[bytes]) -> list[str]:
+    """A warning where a dispute about this call could only end by waiting: a party never rules its own job."""
+    chain, me = node.core.chain, node.identity.member
+    if any(one != me for one in (named or chain.charter.arbiters)):
+        return []
+    return ["nobody could rule a dispute about this: name a third member by --arbiter"]
 
 
 async def _follow(node: Node, call_id: bytes, wait_ms: int, responder: Responder) -> None:

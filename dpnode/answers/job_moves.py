@@ -21,13 +21,18 @@ from dpnode.control.questions.base import Question
 from dpnode.control.server import Responder
 from dpnode.errors import FailKind, Problem
 from dpnode.node import Node, Standing
+from dpnode.reading.naming import too_little
+from dpnode.reading.sentences import sentence
 from ledger.canonical import digest
 from ledger.names import Kind, parse_id, show_id
+from ledger.operations import accounts
 from ledger.operations.work_endings import cancel_bp
 from ledger.operations.work_money import part_of_left
 from ledger.operations.work_moves import opens_ms
 from ledger.operations.work_queries import JobView, job
 from ledger.operations.work_stages import Move, Stage
+from ledger.operations.work_terms import Proposal, read_proposal
+from ledger.statement import Statement
 from protocol.negotiation.initiator import OPEN
 from protocol.negotiation.inputs import Choose, Withdraw
 
@@ -44,15 +49,29 @@ async def award(node: Node, question: asked.JobAward, responder: Responder) -> A
         for received in calling.received:
             written = show_id(Kind.JOB, received.id)
             if written == text or (len(text) >= 8 and written.startswith(text)):
-                return await _award(node, calling.call, received.id, question)
+                return await _award(node, calling.call, received.signed.statement, question)
     raise Problem(FailKind.NOT_FOUND, f"there is no proposal {text[:60]!r} here; `dpnode job show CALL` lists them")
 
 
-async def _award(node: Node, call_id: bytes, proposal: bytes, question: asked.JobAward) -> Answer:
+async def _award(node: Node, call_id: bytes, signed: Statement, question: asked.JobAward) -> Answer:
+    proposal = read_proposal(signed)
+    _afford(node, proposal)
     if question.dry_run:
-        return Done(value={"job": show_id(Kind.JOB, proposal), "dry_run": True, "binding": "recorded"})
-    await node.negotiate(Choose(call=call_id, proposal=proposal))
+        told = views.proposal(node, proposal, "received")
+        value = {key: told[key] for key in ("provider", "price", "deliver_by_ms", "until_ms")}
+        says = "it is awarded; its price is held until the job ends"
+        return Done(value={"job": told["id"], **value, "says": says, "dry_run": True})
+    await node.negotiate(Choose(call=call_id, proposal=proposal.id))
     return await awarded(node, call_id, question.wait_ms)
+
+
+def _afford(node: Node, proposal: Proposal) -> None:
+    """Say in the money's own words what is lacking; the ledger would say it in smallest units."""
+    state = node.core.chain.state
+    for line in proposal.price:
+        free = accounts.free(state, node.identity.member, line.kind, line.thing)
+        if free < line.amount:
+            raise too_little(state, line.kind, line.thing, free, line.amount)
 
 
 async def awarded(node: Node, call_id: bytes, wait_ms: int) -> Answer:
@@ -92,7 +111,8 @@ async def _move(node: Node, view: JobView, question: Any, operation: dict[str, A
     operation = {**operation, "job": view.job.id}
     if question.dry_run:
         node.dry_run([operation])
-        return Done(value={**_moved(node, view), "dry_run": True})
+        says = sentence(node.core.chain.state, operation, node.identity.member)
+        return Done(value={**_moved(node, view), "says": says, "dry_run": True})
     (standing,) = await node.submit([operation], wait_ms=question.wait_ms)
     return _written(node, view, standing)
 

@@ -121,11 +121,14 @@ def of_job(node: Node, view: JobView) -> dict[str, Any]:
         "paid": price(node, one.price, one.paid),
         "held": price(node, one.price, one.left) if one.is_open else [],
         "deliver_by_ms": one.deliver_by_ms,
-        "arbiters": [party(state, one.arbiter)],
+        "arbiters": [] if one.arbiter in (one.customer, one.provider) else [party(state, one.arbiter)],
         "next": view.awaits,
         "files": fetched(node, one.call),
         "journal": [_line(node, one, line) for line in view.log],
     }
+    if not value["arbiters"] and one.is_open:
+        days = one.terms.silence_ms // 86_400_000
+        value["notes"] = [f"no third member was named to rule a dispute: what is held would be divided after {days} d"]
     if one.percent is not None:
         value["percent"] = one.percent
     if "design" in one.extras:
@@ -193,6 +196,7 @@ def of_calling(node: Node, calling: Calling) -> dict[str, Any]:
         "asked": [party(state, one) for one in calling.asked],
         "proposals": proposals(node, calling),
         "next": calling.text or calling.state.value,
+        "notes": _how(calling),
         "journal": [
             {"time_ms": calling.made_ms, "by": party(state, reply.member), "text": reply.text}
             for reply in calling.replies
@@ -200,6 +204,13 @@ def of_calling(node: Node, calling: Calling) -> dict[str, Any]:
         ],
     }
     return value
+
+
+def _how(calling: Calling) -> list[str]:
+    """The command that a call waits for."""
+    if calling.state not in OPEN or not calling.received:
+        return []
+    return ["award one of the proposals: dpnode job award ID"]
 
 
 def of_deal(node: Node, deal: Deal) -> dict[str, Any]:

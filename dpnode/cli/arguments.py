@@ -6,6 +6,7 @@ Each is a click type, so that what cannot be read is a usage error (exit 2) that
 import re
 import time
 import unicodedata
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +19,8 @@ _SPAN = re.compile(r"([0-9]{1,6})\s*(ms|s|min|m|h|d|w)")
 _SPAN_MS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _PERCENT = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?\s*%?")
 _PLACE = re.compile(r"-?[0-9]{1,2}(\.[0-9]{1,8})?\s*,\s*-?[0-9]{1,3}(\.[0-9]{1,8})?")
+_UNITS = re.compile(r"[0-9]{1,16}|[0-9]{1,3}(,[0-9]{3}){1,5}")
+UNITS_MAX = 2**53 - 1
 SPAN_MS_MAX = 10 * 365 * 86_400_000
 """Ten years: further ahead is a slip of the finger."""
 
@@ -139,6 +142,35 @@ class Assignment(click.ParamType[tuple[str, str]]):
         return name.strip(), text.strip()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """Units of an asset as they were asked for: a count, or a part of all of them."""
+
+    count: int = 0
+    basis_points: int | None = None
+
+
+class UnitsText(click.ParamType[Units]):
+    """Units as a whole number, groups of three allowed as they are shown (250,000), or as a percentage (25%)."""
+
+    name = "units"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Units:
+        """The units, or a usage error."""
+        if isinstance(value, Units):
+            return value
+        text = str(value).strip()
+        try:
+            if text.endswith("%"):
+                return Units(basis_points=read_basis_points(text))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        count = int(text.replace(",", "")) if _UNITS.fullmatch(text) else 0
+        if not 1 <= count <= UNITS_MAX:
+            self.fail(f"{value!r} is not a number of units; write it like 250000, 250,000 or 25%", param, ctx)
+        return Units(count=count)
+
+
 class PlaceText(click.ParamType[str]):
     """ "lat,lon" in degrees, passed on as text."""
 
@@ -175,6 +207,7 @@ MOMENT = Moment()
 PERCENT = Percent()
 AMOUNT = AmountText()
 ASSIGNMENT = Assignment()
+UNITS = UnitsText()
 PLACE = PlaceText()
 EXISTING_FILE = FilePath()
 NEW_FILE = FilePath(exists=False)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from dpnode.answers.shown import name_of, party
-from dpnode.control.amounts import Amount, parse_amount, shown_amount
+from dpnode.control.amounts import Amount, amount_text, parse_amount, shown_amount
 from dpnode.control.resolve import Candidate, resolve
 from dpnode.errors import FailKind, Problem
 from ledger import queries
@@ -144,6 +144,13 @@ def amount_shown(view: View, kind: str, thing: bytes, amount: int) -> dict[str, 
     asset = queries.asset(view, thing)
     identity = show_id(Kind.ASSET, thing)
     return shown_amount(kind=kind, identity=identity, amount=amount, name="?" if asset is None else asset.name)
+
+
+def too_little(view: View, kind: str, thing: bytes, free: int, needed: int) -> Problem:
+    """That less is free than needed, as amounts are written; the ledger itself would count in smallest units."""
+    at_hand, wanted = (amount_text(amount_shown(view, kind, thing, amount)) for amount in (free, needed))
+    sentence = f"you have {at_hand} free, and {wanted} is needed"
+    return Problem(FailKind.REFUSED, sentence, {"reason": "account.too-little"})
 
 
 def price_shown(view: View, lines: Iterable[tuple[str, bytes, int]]) -> list[dict[str, Any]]:

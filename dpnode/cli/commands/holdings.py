@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from dpnode.cli import shapes
-from dpnode.cli.arguments import AMOUNT, EXISTING_FILE, PLACE
+from dpnode.cli.arguments import AMOUNT, EXISTING_FILE, PLACE, UNITS, UNITS_MAX, Units
 from dpnode.cli.blocks import Block, Column, Note, Table, facts
 from dpnode.cli.commands.ledger import owners
 from dpnode.cli.frame import Run, command, family, wait_option
@@ -21,16 +21,21 @@ from dpnode.control.questions.holdings import (
     ShareAccept,
     ShareTransfer,
 )
+from dpnode.errors import FailKind, Problem
 
 DECIMALS_MAX = 9
-UNITS_MAX = 2**53 - 1
 
 
 def _written(value: Fields) -> Iterator[Block]:
     yield facts(
         value,
         ("Credit", "credit", shapes.ident),
+        ("Name", "symbol", str),
+        ("Decimals", "decimals", str),
+        ("Good for", "redeemable", str),
         ("Asset", "asset", shapes.ident),
+        ("Name", "label", str),
+        ("Kind", "kind", str),
         ("Offer", "offer", shapes.ident),
         ("Amount", "amount", shapes.amount),
         ("Units", "units", shapes.count),
@@ -187,16 +192,30 @@ def _asset(value: Fields) -> Iterator[Block]:
 asset_command = family("asset", "Register and look at assets.", register, list_assets, show)
 
 
-@command("transfer", example="dpnode share transfer printer customer 250000", writes=True)
+@command(
+    "transfer",
+    example="dpnode share transfer printer customer 250000\ndpnode share transfer printer customer 25%",
+    writes=True,
+)
 @click.argument("asset")
 @click.argument("member")
-@click.argument("units", type=click.IntRange(1, UNITS_MAX))
+@click.argument("units", metavar="UNITS|PERCENT%", type=UNITS)
 @click.option("--note", default="")
 @wait_option
-def transfer(run: Run, asset: str, member: str, units: int, note: str, wait_ms: int) -> None:
+def transfer(run: Run, asset: str, member: str, units: Units, note: str, wait_ms: int) -> None:
     """Offer units of an asset to a member, who accepts them with 'share accept'."""
-    question = ShareTransfer(asset=asset, member=member, units=units, note=note, wait_ms=wait_ms, dry_run=run.dry_run)
+    count = units.count if units.basis_points is None else _part(run, asset, units.basis_points)
+    question = ShareTransfer(asset=asset, member=member, units=count, note=note, wait_ms=wait_ms, dry_run=run.dry_run)
     run.ask(question, _written)
+
+
+def _part(run: Run, asset: str, basis_points: int) -> int:
+    """So many basis points of all units of an asset; raises `Problem` where that is no whole number of them."""
+    total = int(run.value_of(AssetShow(id=asset))["total"])
+    units, rest = divmod(total * basis_points, 10_000)
+    if rest or not units:
+        raise Problem(FailKind.USAGE, f"that part of {total:,} units is no whole number of them: name the units")
+    return units
 
 
 @command("accept", example="dpnode share accept\ndpnode share accept hash-k3q7m2aa", writes=True)

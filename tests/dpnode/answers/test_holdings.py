@@ -69,6 +69,13 @@ async def test_a_credit_is_opened_issued_paid_and_redeemed(two: Two) -> None:
         ]
 
 
+async def test_a_thing_is_not_registered_twice_by_a_command_given_twice(two: Two) -> None:
+    async with running(two.ada) as ada:
+        await asked(ada, AssetRegister(label="mill", kind="cnc"))
+        problem = await refused(ada, AssetRegister(label="Mill", kind="cnc"))
+        assert problem.kind is FailKind.REFUSED and "choose another name" in problem.sentence
+
+
 async def test_a_dry_run_signs_nothing_and_says_what_would_be_refused(two: Two) -> None:
     async with running(two.ada) as ada:
         await asked(ada, CreditOpen(symbol="EUR", redeemable="bread"))
@@ -76,6 +83,7 @@ async def test_a_dry_run_signs_nothing_and_says_what_would_be_refused(two: Two) 
         assert (await asked(ada, CreditIssue(amount="1 EUR", dry_run=True)))["dry_run"]
         problem = await refused(ada, CreditPay(member="Bob", amount="1.00 EUR", dry_run=True))
         assert (problem.kind, problem.details["reason"]) == (FailKind.REFUSED, "account.too-little")
+        assert problem.sentence == "you have 0.00 EUR@Ada free, and 1.00 EUR@Ada is needed"
         assert (await asked(ada, AssetRegister(label="x", kind="y", dry_run=True)))["dry_run"]
         assert ada.core.chain.head.entries == entries and not len(ada.core.ledger.pool)
 
