@@ -182,13 +182,13 @@ def _ask_back(numbers: Sequence[int]) -> str:
 def _is_right(confirm: str, all_words: Sequence[str]) -> bool:
     """Whether two different positions are named with their words."""
     pairs: dict[int, str] = {}
-    for part in confirm.split():
+    for part in confirm.replace(",", " ").split():
         number, sign, word = part.partition("=")
         if not sign or not number.isdigit() or not 1 <= int(number) <= len(all_words):
             raise Problem(FailKind.USAGE, f'write the words to confirm like "3=word 17=word", not {part[:40]!r}')
         pairs[int(number)] = word.lower()
     if len(pairs) < ASKED_WORDS:
-        raise Problem(FailKind.USAGE, f"{ASKED_WORDS} different words are needed, {len(pairs)} was given")
+        raise Problem(FailKind.USAGE, f"{ASKED_WORDS} different words are needed, not {len(pairs)}")
     return all(all_words[number - 1] == word for number, word in pairs.items())
 
 

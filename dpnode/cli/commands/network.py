@@ -1,5 +1,6 @@
 """`dpnode network`: found, invite, join, show, members."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import click
@@ -21,6 +22,8 @@ from dpnode.control.questions.network import (
 from dpnode.errors import FailKind, Problem
 
 SECRET_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
+
+INVITATION_BEGINS = "dpnode-invite-1-"
 
 WHAT_MEMBERS_SEE = (
     "Every member sees every member's name, what they own, owe, promised, delivered and paid, for good.\n"
@@ -97,13 +100,24 @@ def join(
     if invitation is None:
         with click.open_file(str(path), encoding="utf-8") as file:
             invitation = file.read(16_384)
+    found = _invitation_in(invitation)
     root = unlock_root(run.home, words_file=words_file, passphrase_file=passphrase_file)
     run.ask(
         NetworkJoin(
-            invitation="".join(invitation.split()), root_seed=root.root_0_seed, wait_ms=wait_ms, dry_run=run.dry_run
+            invitation=found, root_seed=root.root_0_seed, wait_ms=wait_ms, dry_run=run.dry_run
         ),
         _entered,
     )
+
+
+def _invitation_in(text: str) -> str:
+    """The invitation in a text that may hold more: a saved answer of `invite`, or one pasted with line breaks."""
+    _, begin, rest = text.partition(INVITATION_BEGINS)
+    if not begin:
+        # Told before the words are typed, which are many.
+        raise Problem(FailKind.USAGE, f"an invitation begins with {INVITATION_BEGINS}")
+    # It ends at an empty line; what `invite` prints below it is no part of it.
+    return begin + "".join(re.split(r"\n[ \t\r]*\n", rest, maxsplit=1)[0].split()).strip("\"'")
 
 
 @command("show", example="dpnode network show")

@@ -51,10 +51,10 @@ def up_command(run: Run, foreground: bool) -> None:
         sys.stdout.flush()
         os.execve(sys.executable, [*words, "--foreground"], _environment())
     else:
-        run.show(_start(words), _up)
+        run.show(_start(words, home.log_file), _up)
 
 
-def _start(words: list[str]) -> Fields:
+def _start(words: list[str], log_file: Path) -> Fields:
     reading, writing = os.pipe()
     with open(os.devnull, "r+b") as nothing, open(reading, "rb", buffering=0) as reports:  # noqa: PTH123
         child = subprocess.Popen(
@@ -77,7 +77,7 @@ def _start(words: list[str]) -> Fields:
         return {**report["ready"], "pid": child.pid}
     raise Problem(
         FailKind(report.get("kind", FailKind.FAILED.value)),
-        report.get("sentence", "the daemon ended before it was ready; its log says how"),
+        report.get("sentence", f"the daemon ended before it was ready; its log says how: {log_file}"),
     )
 
 

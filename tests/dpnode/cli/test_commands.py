@@ -15,7 +15,9 @@ from dpnode.cli.frame import examples_of
 from dpnode.cli.main import COMMANDS, cli, main
 from dpnode.control.answers import Answer, Done, Failed
 from dpnode.control.questions.base import Question
+from dpnode.control.questions.holdings import ShareTransfer
 from dpnode.control.questions.job import InboxList, JobCall, JobWatch
+from dpnode.control.questions.network import NetworkJoin
 from dpnode.control.server import Responder
 from dpnode.errors import FailKind
 from dpnode.identity.words import entropy_of
@@ -149,7 +151,9 @@ def test_without_a_daemon_a_command_says_how_to_start_one(run: Run, home: Home) 
         (["job", "call", "--design", "/no/such/file"], "there is no file"),
         (["job", "rule", "job-a", "--provider", "101%"], "is not a percentage"),
         (["credit", "pay", "anna", "12,50 EUR"], "is not an amount"),
-        (["share", "transfer", "printer", "anna", "0.5"], "is not a valid integer"),
+        (["share", "transfer", "printer", "anna", "0.5"], "is not a number of units"),
+        (["share", "transfer", "printer", "anna", "25,00"], "is not a number of units"),
+        (["network", "join", "nonsense"], "an invitation begins with"),
         (["network", "join"], "give the invitation"),
         (["id", "words", "--confirm", "apple"], "run 'dpnode init' first"),
         (["init", "--words-file", "/dev/null"], "--words-file"),
@@ -277,6 +281,67 @@ def test_a_node_is_made_shown_and_its_words_confirmed(run: Run, home: Home) -> N
     shown = json.loads(run("id", "show", "--json")[1])
     assert shown["words_confirmed"] is True and shown["member"] == made["member"]
     assert run("id", "words")[0] == 4
+
+
+def test_words_are_confirmed_with_a_comma_between_them(run: Run) -> None:
+    run("init")
+    words = json.loads(run("id", "words", "--json")[1])["words"]
+    assert run("id", "words", "--confirm", f"3={words[2]}, 17={words[16]}")[0] == 0
+
+
+def test_home_and_json_may_stand_before_the_command(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def answer(question: Question, responder: Responder) -> Answer:
+        return Done(value={"items": []})
+
+    with answering(home, answer):
+        for words in (
+            ["--home", str(home.root), "--json", "inbox", "list"],
+            ["inbox", "--home", str(home.root), "--json", "list"],
+            ["--home", str(tmp_path / "other"), "inbox", "list", "--json", "--home", str(home.root)],
+        ):
+            assert main(words) == 0
+            assert json.loads(capsys.readouterr().out) == {"items": []}
+
+
+def test_an_invitation_is_found_in_what_invite_printed(home: Home, run: Run, tmp_path: Path) -> None:
+    asked: list[Question] = []
+
+    async def answer(question: Question, responder: Responder) -> Answer:
+        asked.append(question)
+        return Done(value={})
+
+    run("init")
+    saved = tmp_path / "saved.txt"
+    saved.write_text("dpnode-invite-1-abc\n  def\n\nEnds  2026-11-29\n")
+    with answering(home, answer):
+        assert run("network", "join", "--file", str(saved))[0] == 0
+    (question,) = asked
+    assert isinstance(question, NetworkJoin) and question.invitation == "dpnode-invite-1-abcdef"
+
+
+@pytest.mark.parametrize(("written", "units"), [("250000", 250_000), ("250,000", 250_000), ("12.5%", 125_000)])
+def test_units_are_given_as_they_are_shown_or_as_a_part(home: Home, run: Run, written: str, units: int) -> None:
+    asked: list[Question] = []
+
+    async def answer(question: Question, responder: Responder) -> Answer:
+        asked.append(question)
+        return Done(value={"total": 1_000_000})
+
+    with answering(home, answer):
+        assert run("share", "transfer", "printer", "anna", written)[0] == 0
+    question = asked[-1]
+    assert isinstance(question, ShareTransfer) and question.units == units
+
+
+def test_a_part_that_is_no_whole_number_of_units_is_refused(home: Home, run: Run) -> None:
+    async def answer(question: Question, responder: Responder) -> Answer:
+        return Done(value={"total": 3})
+
+    with answering(home, answer):
+        status, _, err = run("share", "transfer", "printer", "anna", "50%")
+    assert status == 2 and "no whole number" in err
 
 
 def test_words_restore_the_member_elsewhere(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
