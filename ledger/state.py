@@ -157,15 +157,24 @@ class Overlay(_Reading):
 
     def raw_range(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """All pairs whose key begins with `prefix`, in key order."""
-        own = sorted(key for key in self.changes if key.startswith(prefix))
+        own = sorted((key for key in self.changes if key.startswith(prefix)), reverse=True)
         if not own:
             yield from self._below.raw_range(prefix)
             return
-        merged = {**dict(self._below.raw_range(prefix)), **{key: self.changes[key] for key in own}}
-        for key in sorted(merged):
-            value = merged[key]
-            if value is not None:
+        # Merged as it is read: whoever wants the first of a long list, as the due list does in every block of a range,
+        # must not pay for all of it.
+        mine = {key: self.changes[key] for key in own}
+        for key, below in self._below.raw_range(prefix):
+            while own and own[-1] < key:
+                if (value := mine[first := own.pop()]) is not None:
+                    yield first, value
+            if own and own[-1] == key:
+                own.pop()
+            if (value := mine.get(key, below)) is not None:
                 yield key, value
+        while own:
+            if (value := mine[first := own.pop()]) is not None:
+                yield first, value
 
     def put(self, key: bytes, value: Value) -> None:
         """Set `key` to `value`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -45,6 +47,23 @@ def test_overlays_on_overlays_read_like_one_dictionary(layers: list[list[tuple[b
         view = Overlay(view)
         apply(view, model, changes)
         assert agrees(view, model)
+
+
+def test_the_first_of_a_long_list_costs_no_more_than_itself() -> None:
+    """D-1: the due list is asked in every block, and members decide how long it is."""
+    read: list[bytes] = []
+
+    class Long(State):
+        def raw_range(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+            for pair in super().raw_range(prefix):
+                read.append(pair[0])
+                yield pair
+
+    tx = Overlay(Long((b"due/%05d" % number, encode(True)) for number in range(10_000)))
+    tx.put(b"due/00001x", 1)
+    tx.delete(b"due/00000")
+    assert [key for key, _ in islice(tx.range(b"due/"), 3)] == [b"due/00001", b"due/00001x", b"due/00002"]
+    assert len(read) == 3
 
 
 @settings(max_examples=30)
