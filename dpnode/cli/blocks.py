@@ -20,6 +20,7 @@ GAP = "  "
 PLAIN_WIDTH = 1_000
 """Into a file or pipe nothing is cut: another program may want all of it."""
 CELL_LEAST = 12
+PROSE_LEAST = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,16 +127,26 @@ def _table(table: Table, width: int, bold: bool) -> Iterator[str]:
         max(cells_wide(column.title), max(cells_wide(row[index]) for row in shown))
         for index, column in enumerate(table.columns)
     ]
-    over = sum(widths) + len(GAP) * (len(widths) - 1) - width
-    while over > 0 and max(widths) > CELL_LEAST:
-        # The widest column gives way first: ids and numbers stay whole, prose is what can be cut.
-        widest = widths.index(max(widths))
-        widths[widest] -= 1
-        over -= 1
+    # What holds a blank is prose, which can be cut; an id that is cut can no longer be copied and used.
+    prose = [i for i in range(len(widths)) if any(" " in row[i] for row in shown)]
+    room = width - len(GAP) * (len(widths) - 1)
+    _narrow(widths, prose, room, least=PROSE_LEAST)
+    _narrow(widths, range(len(widths)), room, least=CELL_LEAST)
     titles = [_fitted(column.title, widths[i], column.right) for i, column in enumerate(table.columns)]
     yield _heavy(GAP.join(titles), bold)
     for row in shown:
         yield GAP.join(_fitted(text, widths[i], table.columns[i].right) for i, text in enumerate(row))
+
+
+def _narrow(widths: list[int], may_give: Sequence[int], width: int, *, least: int) -> None:
+    """Make columns narrower, the widest first, until all of them fit or those that may are at their least."""
+    over = sum(widths) - width
+    while over > 0 and may_give:
+        widest = max(may_give, key=lambda i: widths[i])
+        if widths[widest] <= least:
+            return
+        widths[widest] -= 1
+        over -= 1
 
 
 def _cell(column: Column, row: Mapping[str, Any]) -> str:
