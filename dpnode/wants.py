@@ -126,7 +126,7 @@ def _function(call: PartCall, named: str | None, catalogue: Catalogue) -> tuple[
     if named is None:
         chosen = function_for(call, catalogue)
         if isinstance(chosen, NoFunctionForPart):
-            raise Problem(FailKind.NOT_FOUND, f"{chosen}; say how by --function NAME")
+            raise Problem(FailKind.NOT_FOUND, f"{chosen}; say how by --function NAME (`dpnode directory` shows names)")
         return chosen.function, chosen.call
     try:
         function = catalogue.named(named)
