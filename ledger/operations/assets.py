@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from ledger.canonical import Value, digest, encode
 from ledger.errors import Reason, Refusal
 from ledger.form import ID, INTEGER_FORM, PLACE, List, Map, Text
 from ledger.operations import accounts, members
@@ -64,6 +65,16 @@ def asset_record(view: View, asset: bytes) -> dict[str, Any] | None:
     return record
 
 
+def registration(op: dict[str, Any]) -> bytes:
+    """What co-owners agree to before there is an asset: 32 bytes over all that is registered and the whole split (T-1).
+
+    Without it an acceptance of so many units would be good for anything the registrant cares to register.
+    """
+    split = [{"member": owner["member"], "units": owner["units"]} for owner in op["owners"]]
+    content: dict[str, Value] = {name: value for name, value in op.items() if name != "t"}
+    return digest("registration", encode({**content, "owners": split, "units": op.get("units", UNITS)}))
+
+
 def _acceptances(op: dict[str, Any]) -> list[Statement]:
     return [units_statement(owner["accept"]) for owner in op.get("owners", ()) if "accept" in owner]
 
@@ -76,12 +87,13 @@ def _register(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | No
         return Refusal(reason=AssetReason.SUM, detail="the owners' units do not sum to the total")
     if len({owner["member"] for owner in owners}) != len(owners):
         return Refusal(reason=AssetReason.OWNER_TWICE, detail="an owner is named twice")
+    agreed = registration(op) if "owners" in op else b""
     for owner in owners:
         if not members.is_member(tx, owner["member"]):
             return Refusal(reason=Reason.NOT_A_MEMBER, detail="an owner is not a member")
         if owner["member"] != context.author:
             refusal = check_acceptance(
-                tx, owner.get("accept"), None, context.author, owner["member"], owner["units"], context
+                tx, owner.get("accept"), agreed, context.author, owner["member"], owner["units"], context
             )
             if refusal is not None:
                 return refusal

@@ -27,10 +27,9 @@ class ShareReason(StrEnum):
 
 
 ACCEPTANCE = Map(
-    {"from": ID, "network": ID, "nonce": Bytes(16), "to": ID, "units": INTEGER_FORM, "until": MOMENT_MS},
-    {"asset": ID},
+    {"asset": ID, "from": ID, "network": ID, "nonce": Bytes(16), "to": ID, "units": INTEGER_FORM, "until": MOMENT_MS}
 )
-"""What a receiver signs; without `asset` it is for the asset that `from` is about to register."""
+"""What a receiver signs; for an asset that `from` is about to register, `asset` is the hash of the registration."""
 _USED = b"accepted/"
 _FORGET = "shares.forget-acceptance"
 
@@ -48,7 +47,7 @@ def is_used(view: View, acceptance: bytes) -> bool:
 def check_acceptance(
     tx: Overlay,
     accept: dict[str, Any] | None,
-    asset: bytes | None,
+    asset: bytes,
     source: bytes,
     target: bytes,
     units: int,
@@ -64,7 +63,7 @@ def check_acceptance(
     content = statement.content
     if has_form(ACCEPTANCE, content) is not None or members.working_key_of(tx, statement.key) != target:
         return Refusal(reason=ShareReason.NOT_ACCEPTED, detail="the acceptance is not the receiver's")
-    agreed = (content.get("asset"), content["from"], content["network"], content["to"], content["units"])
+    agreed = (content["asset"], content["from"], content["network"], content["to"], content["units"])
     if agreed != (asset, source, context.network, target, units) or content["until"] < context.time_ms:
         return Refusal(reason=ShareReason.NOT_ACCEPTED, detail="the receiver accepted something else, or for less long")
     if tx.raw(_USED + statement.id) is not None:

@@ -15,6 +15,7 @@ from ledger.consensus.votes import write_certificate
 from ledger.entry import Entry, read_entry
 from ledger.fold import is_fully_signed
 from ledger.keys import SigningKey
+from ledger.operations.assets import registration
 from ledger.statement import sign_statement
 from tests.ledger.town import DAY_MS, START_MS, Person, Town, certificate, remade
 from tests.vectors.of_bytes import Vectors
@@ -25,15 +26,15 @@ def operations(town: Town) -> dict[str, tuple[SigningKey, dict[str, Any]]]:
     ada, ben, guest = Person(0), Person(1), Person(7)
     job, thing = bytes(range(32)), b"c" * 32
     accept = town.acceptance(0, 1, 4, asset=thing).to_value()
-    agreed = town.acceptance(0, 1, 4).to_value()
     proposal = sign_statement("proposal", PROPOSAL | {"network": town.network}, ben.working).to_value()
     key_consent = {"key": Person(9).working.public, "member": ada.id, "network": town.network}
     rotation = {"member": ada.id, "network": town.network, "next": bytes(32)}
     place, note = {"lat": 4785, "lon": 1605}, "for the brackets"
-    owners = [{"member": ada.id, "units": 6}, {"accept": agreed, "member": ben.id, "units": 4}]
+    owners: list[dict[str, Any]] = [{"member": ada.id, "units": 6}, {"member": ben.id, "units": 4}]
     texts = {"about": "two\nlines", "kind": "printer", "maker": "m", "model": "o", "name": "n", "serial": "7"}
     hashes = {"papers": [thing, job], "photo": thing, "title": job}
     asset = {**texts, **hashes, "owners": owners, "place": place, "units": 10}
+    owners[1]["accept"] = town.acceptance(0, 1, 4, asset=registration(asset)).to_value()
     return {
         "membership.invite/1": (ada.working, {"invite": guest.invite.public, "until": START_MS + DAY_MS}),
         "membership.join/1": (guest.invite, town.joining(guest)),

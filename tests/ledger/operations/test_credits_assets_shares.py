@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ledger.canonical import INTEGER_MAX, digest
 from ledger.operations import accounts
-from ledger.operations.assets import UNITS, VOUCHED_MAX, asset_number, asset_record, is_asset_number
+from ledger.operations.assets import UNITS, VOUCHED_MAX, asset_number, asset_record, is_asset_number, registration
 from ledger.statement import Statement
 from tests.ledger.town import DAY_MS, Person, Town
 
@@ -93,15 +93,20 @@ def test_an_asset_belongs_whole_to_its_registrant_unless_said_otherwise() -> Non
     assert total(town, "units", town.asset(units=3)) == 3
 
 
-def register(town: Town, owners: list[dict[str, Any]], units: int = 10) -> str:
-    fields = {"kind": "oven", "name": "O", "owners": owners, "units": units}
+def register(town: Town, owners: list[dict[str, Any]], units: int = 10, **more: Any) -> str:
+    fields = {"kind": "oven", "name": "O", "owners": owners, "units": units, **more}
     return town.do(town.people[0].working, "assets.register/1", fields)
+
+
+def agreed(owners: list[dict[str, Any]], units: int = 10) -> bytes:
+    """What the owners of an oven agree to."""
+    return registration({"kind": "oven", "name": "O", "owners": owners, "units": units})
 
 
 def test_several_owners_each_agree_at_registration() -> None:
     """T-1, H-2."""
     town = Town()
-    accept = town.acceptance(0, 1, 4).to_value()
+    accept = town.acceptance(0, 1, 4, asset=agreed([owner(town, 0, 6), owner(town, 1, 4)])).to_value()
     assert register(town, [owner(town, 0, 6), owner(town, 1, 4, accept=accept)]) == ""
     assert register(town, [owner(town, 0, 6), owner(town, 1, 4, accept=accept)]) == "share.acceptance-used"
     assert register(town, [owner(town, 0, 6), owner(town, 1, 4)]) == "share.not-accepted"
@@ -110,6 +115,21 @@ def test_several_owners_each_agree_at_registration() -> None:
     assert register(town, [{"member": bytes(32), "units": 10}]) == "member.unknown"
     assert town.do(town.people[2].working, "membership.profile/1", {"gifts": True}) == ""
     assert register(town, [owner(town, 2, 10)]) == ""
+
+
+def test_an_acceptance_is_good_for_the_very_registration_it_was_given_for() -> None:
+    """T-1, H-2: nobody agrees to an oven and comes to own a part of a ruin, or a smaller part of the oven."""
+    town = Town()
+    owners = [owner(town, 0, 6), owner(town, 1, 4)]
+    accept = town.acceptance(0, 1, 4, asset=agreed(owners)).to_value()
+    signed = [owner(town, 0, 6), owner(town, 1, 4, accept=accept)]
+    assert register(town, signed, name="a ruin") == "share.not-accepted"
+    assert register(town, signed, about="with debts") == "share.not-accepted"
+    assert register(town, [owner(town, 0, 96), signed[1]], units=100) == "share.not-accepted"
+    assert register(town, [owner(town, 2, 6), signed[1]]) == "share.not-accepted"
+    assert register(town, signed) == ""
+    plain = {"kind": "oven", "name": "O", "owners": owners}
+    assert registration(plain) == registration({**plain, "t": "assets.register/1", "units": UNITS})
 
 
 def test_a_title_is_claimed_until_somebody_else_vouches() -> None:
@@ -193,7 +213,7 @@ def test_a_transfer_that_breaks_a_rule_is_refused_by_its_code() -> None:
     assert transfer(town, asset, 4, None) == "share.not-accepted"
     for wrong in (
         accepted(asset=bytes(32)),
-        town.acceptance(0, 1, 4),
+        accepted(asset=agreed([owner(town, 0, 6), owner(town, 1, 4)])),
         accepted(network=bytes(32)),
         accepted(to=town.people[2].id),
         town.acceptance(0, 1, 5, asset=asset),
