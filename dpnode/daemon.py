@@ -48,7 +48,7 @@ from dpnode.net.room import Net
 from dpnode.node import Node
 from dpnode.paths import Home
 from dpnode.shelf import Founded, founding_commit, read_founded
-from dpnode.store.errors import JournalLost, StoreError
+from dpnode.store.errors import JournalLost, StoreCorrupt, StoreError
 from dpnode.store.journal import Journal, Record
 from dpnode.store.store import Store, open_store
 from dpnode.talk import Talk
@@ -86,24 +86,30 @@ class _Daemon:
         self._identity = identity
         self._ready = ready
         self._held = held
-        self._problem: Problem | None = None
         self._node: Node
         self._nursery: trio.Nursery
         self._changing = trio.Lock()
 
     async def run(self) -> None:
-        """The whole life of the node."""
+        """The whole life of the node; raises `Problem` alone, however deep in the nurseries it arose."""
         try:
-            async with trio.open_nursery() as storing:
-                store = await storing.start(open_store, self._home.database)
-                try:
-                    await self._live(store)
-                finally:
-                    storing.cancel_scope.cancel()
-        except* StoreError as errors:
-            raise self._problem or _disk_problem(errors) from errors
-        except* Problem as errors:
-            raise _first(errors) from errors
+            await self._run()
+        except BaseExceptionGroup as group:
+            problem = _problem_in(group)
+            if problem is None:
+                raise
+            log.debug("how it came to that", exc_info=True)
+        else:
+            return
+        raise problem
+
+    async def _run(self) -> None:
+        async with trio.open_nursery() as storing:
+            store = await storing.start(open_store, self._home.database)
+            try:
+                await self._live(store)
+            finally:
+                storing.cancel_scope.cancel()
 
     async def _live(self, store: Store) -> None:
         node = self._node = Node(self._home, self._settings, self._identity, store)
@@ -257,7 +263,7 @@ class _Daemon:
         node = self._node
         assert node.parts is not None and node.net is not None
         node.driver = Driver(node.core, node.store, node.net, self._journal, node.tell, node.negotiated)
-        self._nursery.start_soon(self._run_driver, node.driver)
+        self._nursery.start_soon(node.driver.run)
         self._nursery.start_soon(check_signatures, node)
         await node.driver.give(Reachable(addresses=tuple(addresses_of(node))))
         own = reload_offers(node)
@@ -267,13 +273,6 @@ class _Daemon:
         for peer in node.net.peers():
             if peer.linked:
                 await node.driver.give(PeerConnected(peer=peer.peer_id))
-
-    async def _run_driver(self, driver: Driver) -> None:
-        try:
-            await driver.run()
-        except* StoreError as errors:
-            self._problem = _disk_problem(errors)
-            raise
 
 
 def net_settings(settings: Settings) -> NetSettings:
@@ -294,12 +293,12 @@ def net_settings(settings: Settings) -> NetSettings:
     )
 
 
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found
-
-
-def _disk_problem(group: BaseExceptionGroup[Any]) -> Problem:
-    return Problem(FailKind.FAILED, str(_first(group)))
+def _problem_in(error: BaseException) -> Problem | None:
+    """The sentence for the owner in an error or the first of a group that has one; None where it is our own fault."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for one in error.exceptions if (found := _problem_in(one)) is not None), None)
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, StoreCorrupt):
+        return Problem(FailKind.VERIFICATION, str(error))
+    return Problem(FailKind.FAILED, str(error)) if isinstance(error, StoreError) else None
