@@ -24,9 +24,11 @@ from dpnode.files import keep_files, name_call_files
 from dpnode.node import Node
 from dpnode.reading.naming import asset_meant, person_meant, price_line_meant
 from dpnode.wants import Wanted, wanted_by
+from ledger.keys import MemberId
 from ledger.names import Kind, show_id
 from ledger.operations.work_queries import job, jobs_of
-from ledger.operations.work_terms import PriceLine
+from ledger.operations.work_terms import ARBITERS_MAX, PriceLine
+from ledger.queries import people
 from protocol.capability.functions import parameters_to_value
 from protocol.capability.places import Place, about
 from protocol.negotiation.effects import Changed, Side
@@ -51,7 +53,7 @@ async def call(node: Node, question: asked.JobCall, responder: Responder) -> Ans
     members = tuple(dict.fromkeys(one.member for one in found))
     deliver_by_ms = question.deliver_by_ms or now().wall_ms + DELIVER_MS
     budget = tuple(_line(price_line_meant(state, text)) for text in question.budget)
-    arbiters = tuple(person_meant(state, text).id for text in question.arbiters)
+    arbiters = tuple(person_meant(state, text).id for text in question.arbiters) or _others_to_rule(node)
     value = _called(node, question, wanted, members, deliver_by_ms)
     value["notes"] += _nobody_rules(node, arbiters)
     if question.dry_run:
@@ -114,6 +116,20 @@ def _called(
     if wanted.design is not None:
         value["design"] = show_id(Kind.DESIGN, wanted.design)
     return value
+
+
+def _others_to_rule(node: Node) -> tuple[MemberId, ...]:
+    """Whom to name where the charter's arbiters are ourselves: the longest-standing others, if at least two."""
+    chain, me = node.core.chain, node.identity.member
+    if any(one != me for one in chain.charter.arbiters):
+        return ()
+    others = [one for one in people(chain.state) if one.id != me and one.left_ms is None]
+    # With one other member alone nobody is left beside the two parties; the ledger lets silence decide then (W-9).
+    return (
+        ()
+        if len(others) < 2
+        else tuple(one.id for one in sorted(others, key=lambda one: (one.joined_ms, one.id))[:ARBITERS_MAX])
+    )
 
 
 def _nobody_rules(node: Node, named: Sequence[bytes]) -> list[str]:
@@ -207,9 +223,13 @@ async def watch(node: Node, question: asked.JobWatch, responder: Responder) -> A
     with trio.move_on_after(question.wait_ms / 1000):
         while True:
             moved = node.moved
-            view, _ = views.job_or_call(node, show_id(Kind.CALL, call_id)) if _is_talk(node, call_id) else (
-                views.job_meant(node, question.id),
-                call_id,
+            view, _ = (
+                views.job_or_call(node, show_id(Kind.CALL, call_id))
+                if _is_talk(node, call_id)
+                else (
+                    views.job_meant(node, question.id),
+                    call_id,
+                )
             )
             told = views.told(node, question.id)
             text = f"{told['state']}: {told.get('next', '')}"

@@ -33,5 +33,5 @@ def test_a_taken_port_is_one_sentence_that_names_the_setting(home: Home) -> None
 
 def test_a_file_that_is_no_ledger_is_one_sentence_that_names_it(home: Home) -> None:
     home.database.write_bytes(b"this is somebody's diary, not a ledger " * 200)
-    with pytest.raises(Problem, match="ledger.db"):
+    with pytest.raises(Problem, match=r"ledger\.db"):
         run_daemon(home, Settings(), lambda ready: None)
