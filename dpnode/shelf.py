@@ -18,7 +18,7 @@ from ledger.charter import Charter, read_charter
 from ledger.entry import Entry, read_entry
 from ledger.errors import RemoteError
 from ledger.operations.members import key_standing
-from ledger.state import State
+from ledger.state import Overlay, State, View
 
 META_CHARTER = "charter"
 META_FOUNDING = "founding"
@@ -58,10 +58,13 @@ def founding_commit(founded: Founded, checkpoint: tuple[int, bytes] | None = Non
 
 def step_commit(chain: Chain, step: Advance, certificate: bytes) -> Commit:
     """The rows of blocks that became final together."""
+    # Authors are looked up in the state after the step: one may have joined in an earlier block of it.
+    after = Overlay(chain.state)
+    after.changes.update(step.settled.changes)
     blocks = []
     for block in step.blocks:
         is_last = block is step.blocks[-1]
-        blocks.append(_stored(chain, block, certificate if is_last else None))
+        blocks.append(_stored(after, block, certificate if is_last else None))
     return Commit(
         blocks=blocks,
         state=list(step.settled.changes.items()),
@@ -70,16 +73,16 @@ def step_commit(chain: Chain, step: Advance, certificate: bytes) -> Commit:
     )
 
 
-def _stored(chain: Chain, block: Block, certificate: bytes | None) -> StoredBlock:
+def _stored(after: View, block: Block, certificate: bytes | None) -> StoredBlock:
     authors: dict[bytes, bytes] = {}
     marks = []
     for place in entry_places(block):
         key = place.entry.key
         author = authors.get(key)
         if author is None:
-            record = key_standing(chain.state, key)
-            # A key that this very block makes known is found under its own bytes.
-            author = authors[key] = key if record is None else record["member"]
+            record = key_standing(after, key)
+            assert record is not None, "who signed an entry of a valid block is known after it"
+            author = authors[key] = record["member"]
         marks.append(Mark(id=place.entry.id, author=author, offset=place.offset, size=place.size))
     return StoredBlock(
         height=block.header.height,
