@@ -80,7 +80,12 @@ def sign_entry(
     if skips:
         content["skips"] = True
     body = encode(content)
-    return read_entry(body, signer.sign(digest("entry", body)))
+    return read_entry(body, signer.sign(entry_id_of(body)))
+
+
+def entry_id_of(body: bytes) -> bytes:
+    """The id of the entry in these bytes, whether they are one or not (SPEC E-1)."""
+    return digest("entry", body)
 
 
 def read_entry(body: bytes, signature: bytes) -> Entry:
@@ -115,7 +120,7 @@ def read_entry(body: bytes, signature: bytes) -> Entry:
         skips=skips is True,
         body=body,
         signature=Signature(signature),
-        id=digest("entry", body),
+        id=entry_id_of(body),
     )
 
 

@@ -14,7 +14,7 @@ from ledger.canonical import Value
 from ledger.chain import STALL_MS, Advance, Chain
 from ledger.consensus.replica import Cast, Certified, Proposed, Replica, Vote
 from ledger.consensus.votes import VoteKind, read_certificate, write_certificate
-from ledger.entry import Entry, entry_from_value, entry_to_value, sign_entry
+from ledger.entry import Entry, entry_from_value, entry_id_of, entry_to_value, sign_entry
 from ledger.errors import LocalError, Refusal, RemoteError
 from ledger.fold import choose, last_sequence
 from ledger.keys import MemberId, SigningKey
@@ -180,6 +180,9 @@ class LedgerPeer:
         """Pending entries somebody hands on (SPEC P-10 to P-13)."""
         fresh, effects = [], list[Effect]()
         for pair in message.entries:
+            # Entries are offered again until they are final; one that waits here is known without being read.
+            if entry_id_of(pair[0]) in self.pool:
+                continue
             try:
                 entry = entry_from_value(pair)
             except RemoteError as problem:
