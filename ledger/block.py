@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ledger.canonical import NotCanonical, Value, decode, digest, encode
 from ledger.entry import Entry, read_entry
 from ledger.form import ID, MOMENT_MS, Int, Map, Text
+from ledger.keys import SIGNATURE_BYTES
 from ledger.merkle import list_root
 
 BLOCK_BYTES_MAX = (1 << 20) + (1 << 17)
@@ -144,8 +146,7 @@ def write_block(block: Block) -> bytes:
     return encode({"entries": entries, "header": block.header.body})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryPlace:
+class EntryPlace(NamedTuple):
     """Where one entry's triple [bytes, outcome, signature] stands in a written block."""
 
     entry: Entry
@@ -160,8 +161,8 @@ def entry_places(block: Block) -> list[EntryPlace]:
     offset = len(encode({"entries": []})) - 1 + _list_head_bytes(len(block.entries))
     places = []
     for entry, outcome in zip(block.entries, block.outcomes, strict=True):
-        size = 1 + _bytes_bytes(entry.body) + _outcome_bytes(outcome) + _bytes_bytes(entry.signature)
-        places.append(EntryPlace(entry=entry, offset=offset, size=size))
+        size = _bytes_bytes(len(entry.body)) + _outcome_bytes(len(outcome)) + _FRAMING_BYTES
+        places.append(EntryPlace(entry, offset, size))
         offset += size
     return places
 
@@ -176,14 +177,16 @@ def _list_head_bytes(length: int) -> int:
     return 1 if length < 16 else 3 if length < 65_536 else 5
 
 
-def _bytes_bytes(data: bytes) -> int:
-    length = len(data)
+def _bytes_bytes(length: int) -> int:
     return length + (2 if length < 256 else 3 if length < 65_536 else 5)
 
 
-def _outcome_bytes(outcome: str) -> int:
-    length = len(outcome)
+def _outcome_bytes(length: int) -> int:
     return length + (1 if length < 32 else 2)
+
+
+_FRAMING_BYTES = 1 + _bytes_bytes(SIGNATURE_BYTES)
+"""The head of a triple's list, and its signature."""
 
 
 def read_block(data: bytes) -> Block:

@@ -162,7 +162,7 @@ def _judge(
     record = members.key_standing(view, entry.key)
     if record is None:
         return Refusal(reason=Reason.UNKNOWN_KEY, detail="nobody here is known by this key")
-    if record["role"] != operation.signer.value:
+    if record["role"] != operation.signer:
         return Refusal(reason=Reason.WRONG_ROLE, detail=f"{operation.name} is signed by a {operation.signer.value} key")
     author = MemberId(record["member"])
     if "ended" in record or record.get("until", time_ms) < time_ms or not members.is_member(view, author):

@@ -132,6 +132,8 @@ class Pool:
 
     def settle(self, view: View, entries: Iterable[Entry]) -> list[Entry]:
         """Forget what has become final; forget and return whatever its numbers have made void."""
+        if not self._by_id:
+            return []
         keys: dict[bytes, None] = {}
         for entry in entries:
             self._remove(entry.id)
