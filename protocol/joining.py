@@ -136,6 +136,12 @@ def read_invitation(text: str, now_ms: int) -> Invitation:
     )
 
 
+def inviting(key: SigningKey, *, member: MemberId, network: bytes, until_ms: int) -> dict[str, Value]:
+    """The operation that records an invitation's one-use key, which itself says whose invitation it is."""
+    consent = sign_statement("invite", {"member": member, "network": network}, key)
+    return {"consent": consent.to_value(), "t": "membership.invite/1", "until": until_ms}
+
+
 # -- the guest's side
 
 
@@ -167,12 +173,12 @@ def joining_entry(
     next_root_hash: bytes,
     member: MemberId,
     name: str,
-    working: PublicKey,
+    working: SigningKey,
     sealing: bytes,
     network_key: SigningKey,
     until_ms: int,
 ) -> Entry:
-    """The entry that makes the guest a member: signed by the invitation's key, the new root and the machine."""
+    """The entry that makes the guest a member: signed by the invitation's key, and inside by all of the guest's own."""
     invite = SigningKey(invitation.seed)
     consent = sign_statement(
         "join",
@@ -183,13 +189,17 @@ def joining_entry(
             "next": next_root_hash,
             "root": root.public,
             "sealing": sealing,
-            "working": working,
+            "working": working.public,
         },
         root,
+    )
+    key = sign_statement(
+        "key", {"key": working.public, "member": member, "network": invitation.network}, working
     )
     machine = sign_statement("peer", {"member": member, "network": invitation.network}, network_key)
     operation: dict[str, Value] = {
         "consent": consent.to_value(),
+        "key": key.to_value(),
         "machine": machine.to_value(),
         "t": "membership.join/1",
     }

@@ -39,6 +39,7 @@ from protocol.joining import (
     Outcome,
     ask,
     charter_reply,
+    inviting,
     join_request,
     joining_entry,
     outcome_reply,
@@ -72,7 +73,9 @@ async def invite(node: Node, question: NetworkInvite, responder: Responder) -> A
     chain = node.core.chain
     seed = secrets.token_bytes(32)
     until_ms = max(now().wall_ms, chain.head.time_ms) + question.lasts_ms
-    operation = {"invite": SigningKey(seed).public, "t": "membership.invite/1", "until": until_ms}
+    operation = inviting(
+        SigningKey(seed), member=node.identity.member, network=chain.network, until_ms=until_ms
+    )
     if question.dry_run:
         node.dry_run([operation])
         return Done(value={"dry_run": True, "expires_ms": until_ms})
@@ -164,7 +167,7 @@ def _own_entry(node: Node, invitation: Invitation, root: SigningKey) -> Entry:
         next_root_hash=identity.next_root_hash,
         member=identity.member,
         name=identity.name,
-        working=identity.working.public,
+        working=identity.working,
         sealing=identity.sealing,
         network_key=SigningKey(identity.network_seed),
         until_ms=invitation.until_ms,

@@ -2,7 +2,9 @@
 
 A member is invited by a member; the guest holds the seed of a one-use key, so no secret crosses the ledger. The root
 key stays offline and only names or ends working keys; it rotates to the next one it committed to before. A machine is
-bound by a statement of its own network key, so nobody can claim somebody else's peer id.
+bound by a statement of its own network key, so nobody can claim somebody else's peer id. Every key says itself whose
+it is before it is recorded: else whoever saw one in a pending entry could record it first, and a root key that was
+committed to could never follow (M-13).
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ _JOIN = Map(
         "working": ID,
     }
 )
+_INVITE = Map({"member": ID, "network": ID})
 _MACHINE = Map({"member": ID, "network": ID})
 _KEY = Map({"key": ID, "member": ID, "network": ID})
 _NEW_ROOT = Map({"member": ID, "network": ID, "next": ID})
@@ -68,8 +71,16 @@ def _refuse(reason: MembershipReason, detail: str) -> Refusal:
     return Refusal(reason=reason, detail=detail)
 
 
+def _invite_statements(op: dict[str, Any]) -> list[Statement]:
+    return [read_statement("invite", op["consent"], "consent")]
+
+
 def _join_statements(op: dict[str, Any]) -> list[Statement]:
-    return [read_statement("join", op["consent"], "consent"), read_statement("peer", op["machine"], "machine")]
+    return [
+        read_statement("join", op["consent"], "consent"),
+        read_statement("key", op["key"], "key"),
+        read_statement("peer", op["machine"], "machine"),
+    ]
 
 
 def _machine_statements(op: dict[str, Any]) -> list[Statement]:
@@ -92,15 +103,19 @@ def _invite(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None
         return _refuse(MembershipReason.TOO_MANY_INVITATIONS, f"{len(still_open)} invitations are open already")
     if not context.time_ms < op["until"] <= context.time_ms + context.limits.invitation_ms:
         return _refuse(MembershipReason.INVITATION_LENGTH, "an invitation ends in the charter's time")
-    if not is_admissible(op["invite"]):
+    statement = read_statement("invite", op["consent"])
+    expected = {"member": context.author, "network": context.network}
+    if has_form(_INVITE, statement.content) is not None or statement.content != expected:
+        return _refuse(MembershipReason.BAD_CONSENT, "the invitation's key does not speak of this member here")
+    if not is_admissible(statement.key):
         return _refuse(MembershipReason.BAD_KEY, "the invitation's key is not a canonical point")
-    if members.key_record(tx, op["invite"]) is not None:
+    if members.key_record(tx, statement.key) is not None:
         return _refuse(MembershipReason.KEY_KNOWN, "this key is in use already")
-    record["invites"] = [*still_open, {"key": op["invite"], "until": op["until"]}]
+    record["invites"] = [*still_open, {"key": statement.key, "until": op["until"]}]
     tx.put(b"member/" + context.author, record)
     members.put_key(
         tx,
-        op["invite"],
+        statement.key,
         {"member": context.author, "role": Role.INVITE.value, "since": context.time_ms, "until": op["until"]},
     )
     return None
@@ -121,6 +136,8 @@ def _join(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
     ):
         return _refuse(MembershipReason.KEY_KNOWN, "a key is in use already")
     member = member_id(content["root"], content["next"])
+    if not _speaks_for(read_statement("key", op["key"]), content["working"], member, context):
+        return _refuse(MembershipReason.BAD_CONSENT, "the working key has not agreed to speak for this member here")
     peer, refusal = _own_machine(tx, op, member, context)
     if refusal is not None:
         return refusal
@@ -142,6 +159,12 @@ def _join(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
     sponsor["invites"] = [one for one in sponsor.get("invites", []) if one["key"] != context.key]
     tx.put(b"member/" + context.author, sponsor)
     return None
+
+
+def _speaks_for(statement: Statement, key: bytes, member: bytes, context: Context) -> bool:
+    """M-13: whether a working key itself agreed to speak for a member here."""
+    expected = {"key": key, "member": member, "network": context.network}
+    return statement.key == key and has_form(_KEY, statement.content) is None and statement.content == expected
 
 
 def _own_machine(tx: Overlay, op: dict[str, Any], member: bytes, context: Context) -> tuple[bytes, Refusal | None]:
@@ -193,8 +216,7 @@ def _profile(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | Non
 def _certify(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
     """M-9: the root key names one more working key, which itself agrees."""
     statement = read_statement("key", op["consent"])
-    expected = {"key": statement.key, "member": context.author, "network": context.network}
-    if has_form(_KEY, statement.content) is not None or statement.content != expected:
+    if not _speaks_for(statement, statement.key, context.author, context):
         return _refuse(MembershipReason.BAD_CONSENT, "the new key has not agreed to speak for this member here")
     if not is_admissible(statement.key):
         return _refuse(MembershipReason.BAD_KEY, "the key is not a canonical point")
@@ -264,12 +286,13 @@ def _leave(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
 OPERATIONS = (
     Operation(
         name="membership.invite/1",
-        form=Map({"invite": ID, "until": MOMENT_MS}),
+        form=Map({"consent": STATEMENT, "until": MOMENT_MS}),
         apply=_invite,
+        statements=_invite_statements,
     ),
     Operation(
         name="membership.join/1",
-        form=Map({"consent": STATEMENT, "machine": STATEMENT}),
+        form=Map({"consent": STATEMENT, "key": STATEMENT, "machine": STATEMENT}),
         apply=_join,
         signer=Role.INVITE,
         statements=_join_statements,

@@ -32,8 +32,8 @@ AMOUNTS = (0, 1, 2, 3, 7, 100, 10_000, 2**52, INTEGER_MAX - 1, INTEGER_MAX)
 PAUSES_MS = (*[1] * 12, HOUR_MS, HOUR_MS, DAY_MS, 8 * DAY_MS, 40 * DAY_MS)
 WORDS = ("a", "PLA", "zwei", "mañana", "工場", "x" * 12)
 JUNK = (b"\xc0", b"\x81\xa1a", b"\xff", encode([]), encode({}), encode(7), encode({"network": 1, "member": []}))
-PURPOSES = {"accept": "accept-units", "consent": "join", "machine": "peer", "proposals": "proposal"}
-CONSENTS = {"membership.certify/1": "key", "membership.rotate/1": "new-root"}
+PURPOSES = {"accept": "accept-units", "consent": "join", "key": "key", "machine": "peer", "proposals": "proposal"}
+CONSENTS = {"membership.certify/1": "key", "membership.invite/1": "invite", "membership.rotate/1": "new-root"}
 """Where the operation says more than the field."""
 MOVES = [name for name in OPERATIONS if name.startswith("work.") and name != "work.award/1"]
 OFTEN = [
@@ -150,6 +150,8 @@ class Crowd:
                     "next": next_root_hash(who.next_root.public), "root": who.root.public, "sealing": who.sealing,
                     "working": who.working.public,
                 }  # fmt: skip
+            case "invite":
+                signer, content = dice.choice(self.signers), {"member": who.id, "network": network}
             case "peer":
                 signer, content = who.machine, {"member": who.id, "network": network}
             case "key":
@@ -203,7 +205,9 @@ class Crowd:
                 self.jobs.append(statement.id)
                 return next((one.working for one in self.people if one.id == statement.content.get("customer")), signer)
             case "membership.invite/1":
-                fields["invite"] = dice.choice((who.next_root, *(one.invite for one in self.people[4:]))).public
+                invited = dice.choice((who.next_root, *(one.invite for one in self.people[4:])))
+                content = {"member": who.id, "network": network}
+                fields["consent"] = sign_statement("invite", content, invited).to_value()
                 fields["until"] = self.town.now_ms + DAY_MS
             case "membership.join/1":
                 guest = dice.choice(self.people[4:])

@@ -57,7 +57,10 @@ def test_a_key_outside_the_prime_order_group_can_sign_and_is_still_not_admitted(
     assert consent.is_signed()
     outcome = town.do(person.root, "membership.certify/1", {"consent": consent.to_value()})
     assert outcome == "member.bad-key"
-    invite = {"invite": public, "until": town.now_ms + HOUR_MS}
+    body = encode({"member": person.id, "network": town.network})
+    signature = sign_with(public, scalar, digest("invite", body))
+    consent = Statement(purpose="invite", body=body, key=public, signature=signature)
+    invite = {"consent": consent.to_value(), "until": town.now_ms + HOUR_MS}
     assert town.do(person.working, "membership.invite/1", invite) == "member.bad-key"
 
 
@@ -175,7 +178,9 @@ def test_no_signed_rubbish_makes_the_fold_raise(body: bytes) -> None:
         {"accept": junk("accept-units", other.working), "member": other.id, "units": 1},
     ]
     accept = junk("accept-units", other.working)
+    until_ms = town.now_ms + HOUR_MS
     for signer, name, fields in (
+        (person.working, "membership.invite/1", {"consent": junk("invite", key("i", 1)), "until": until_ms}),
         (person.working, "membership.machine/1", {"machine": junk("peer", key("m", 1))}),
         (person.root, "membership.certify/1", {"consent": junk("key", key("k", 1))}),
         (person.root, "membership.rotate/1", {"consent": junk("new-root", person.next_root)}),

@@ -54,7 +54,7 @@ def test_an_entry_of_its_author_is_includable() -> None:
         ("credits.open/1", {**OPEN, "decimals": True}),
         ("credits.open/1", {**OPEN, "more": 1}),
         ("credits.open/1", {**OPEN, "unit": "E\x1bUR"}),
-        ("membership.join/1", {"consent": {}, "machine": {}}),
+        ("membership.join/1", {"consent": {}, "key": {}, "machine": {}}),
     ],
 )
 def test_an_operation_that_is_unknown_or_of_another_form_stands_in_no_block(name: str, fields: dict[str, Any]) -> None:
@@ -270,12 +270,12 @@ def test_an_entry_with_a_wrong_signature_anywhere_is_not_fully_signed() -> None:
     guest = Person(7)
     fields = town.joining(guest)
     assert is_fully_signed(town.entry(guest.invite, "membership.join/1", fields))
-    for part in ("consent", "machine"):
+    for part in ("consent", "key", "machine"):
         forged = {**fields, part: {**fields[part], "sig": bytes(64)}}
         assert not is_fully_signed(town.entry(guest.invite, "membership.join/1", forged))
     entry = opening(town)
     assert not is_fully_signed(read_entry(entry.body, Signature(bytes(64))))
-    assert len(statements_of(town.entry(guest.invite, "membership.join/1", fields))) == 2
+    assert len(statements_of(town.entry(guest.invite, "membership.join/1", fields))) == 3
     assert statements_of(entry) == []
 
 

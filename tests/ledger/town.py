@@ -216,8 +216,17 @@ class Town:
     def invite(self, guest: Person, sponsor: int = 0, until_ms: int | None = None) -> str:
         """Have a member invite a guest."""
         until = self.now_ms + DAY_MS if until_ms is None else until_ms
-        fields = {"invite": guest.invite.public, "until": until}
+        fields = {"consent": self.inviting(guest.invite, sponsor).to_value(), "until": until}
         return self.do(self.people[sponsor].working, "membership.invite/1", fields)
+
+    def inviting(self, invite: SigningKey, sponsor: int = 0) -> Statement:
+        """An invitation key's own word about whose it is."""
+        return sign_statement("invite", {"member": self.people[sponsor].id, "network": self.network}, invite)
+
+    def certificate(self, member: bytes, working: SigningKey) -> Statement:
+        """A working key's own word about whom it speaks for."""
+        content = {"key": working.public, "member": member, "network": self.network}
+        return sign_statement("key", content, working)
 
     def joining(self, guest: Person, **changes: Any) -> dict[str, Any]:
         """The fields of a guest's joining."""
@@ -234,6 +243,7 @@ class Town:
         }
         return {
             "consent": sign_statement("join", content, signer).to_value(),
+            "key": self.certificate(guest.id, guest.working).to_value(),
             "machine": self.machine(guest.id, guest.machine).to_value(),
         }
 

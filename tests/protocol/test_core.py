@@ -39,6 +39,7 @@ from protocol.inputs import (
     Submit,
     Tick,
 )
+from protocol.joining import inviting
 from protocol.messages import (
     Adverts,
     AskDefinitions,
@@ -66,7 +67,9 @@ INVITE = SigningKey(digest("test-invite"))
 def invited() -> Stand:
     """Ann's ledger in which Ben, who founded too, has brought Cat in."""
     ann = Stand()
-    ann.hand(BEN, ann.entry(BEN, 1, {"invite": INVITE.public, "t": "membership.invite/1", "until": START_MS + DAY_MS}))
+    network = ann.core.chain.network
+    operation = inviting(INVITE, member=BEN.member, network=network, until_ms=START_MS + DAY_MS)
+    ann.hand(BEN, ann.entry(BEN, 1, operation))
     ann.block()
     ann.carry(joining(CAT, ann.founded, INVITE))
     ann.block()

@@ -29,6 +29,7 @@ from protocol.joining import (
     _letters,
     ask,
     charter_reply,
+    inviting,
     join_request,
     joining_entry,
     outcome_reply,
@@ -48,7 +49,8 @@ INVITE = SigningKey(SEED)
 def stand() -> Stand:
     """Ann has invited somebody."""
     made = Stand()
-    made.submit({"invite": INVITE.public, "t": "membership.invite/1", "until": START_MS + DAY_MS})
+    network = made.core.chain.network
+    made.submit(inviting(INVITE, member=ANN.member, network=network, until_ms=START_MS + DAY_MS))
     made.block()
     return made
 
@@ -145,7 +147,7 @@ def entry() -> Any:
         next_root_hash=CAT.next_hash,
         member=CAT.member,
         name="cat",
-        working=CAT.working.public,
+        working=CAT.working,
         sealing=bytes(32),
         network_key=CAT.machine,
         until_ms=INVITATION.until_ms,

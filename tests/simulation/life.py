@@ -21,6 +21,7 @@ from protocol.capability.functions import Function
 from protocol.capability.offer_files import CreditName, read_offer
 from protocol.effects import Effect, NotRecorded, Recorded
 from protocol.inputs import Carry, Negotiate, Offered, Reachable, Submit
+from protocol.joining import inviting
 from protocol.negotiation.initiator import OPEN, CallState
 from protocol.negotiation.inputs import Ask, JobRequest
 from tests.protocol.negotiation.stage import AUTOMATIC
@@ -176,7 +177,9 @@ class Town:
 
     def _bring_in(self, sponsor: Person, guest: Person) -> None:
         invite = SigningKey(digest("test-invite", guest.name.encode()))
-        operation = {"invite": invite.public, "t": "membership.invite/1", "until": START_MS + DAY_MS}
+        operation = inviting(
+            invite, member=sponsor.member, network=self.cluster.founded.charter.network, until_ms=START_MS + DAY_MS
+        )
         entry = joining(guest, self.cluster.founded, invite)
 
         def go_on() -> None:

@@ -247,5 +247,13 @@ def joining(guest: Person, founded: Founded, invite: SigningKey, *, sequence: in
         guest.root,
     )
     machine = sign_statement("peer", {"member": guest.member, "network": name}, guest.machine)
-    operation = {"consent": consent.to_value(), "machine": machine.to_value(), "t": "membership.join/1"}
+    key = sign_statement(
+        "key", {"key": guest.working.public, "member": guest.member, "network": name}, guest.working
+    )
+    operation: dict[str, Any] = {
+        "consent": consent.to_value(),
+        "key": key.to_value(),
+        "machine": machine.to_value(),
+        "t": "membership.join/1",
+    }
     return sign_entry(invite, name, sequence, START_MS + DAY_MS, operation)

@@ -36,7 +36,10 @@ def operations(town: Town) -> dict[str, tuple[SigningKey, dict[str, Any]]]:
     asset = {**texts, **hashes, "owners": owners, "place": place, "units": 10}
     owners[1]["accept"] = town.acceptance(0, 1, 4, asset=registration(asset)).to_value()
     return {
-        "membership.invite/1": (ada.working, {"invite": guest.invite.public, "until": START_MS + DAY_MS}),
+        "membership.invite/1": (
+            ada.working,
+            {"consent": town.inviting(guest.invite).to_value(), "until": START_MS + DAY_MS},
+        ),
         "membership.join/1": (guest.invite, town.joining(guest)),
         "membership.machine/1": (ada.working, {"machine": town.machine(ada.id, Person(9).machine).to_value()}),
         "membership.unbind/1": (ada.working, {"peer": ada.peer}),

@@ -27,6 +27,7 @@ from ledger.fold import last_sequence
 from ledger.keys import MemberId, SigningKey, member_id, next_root_hash
 from ledger.operations.membership import peer_id_of
 from ledger.statement import Statement, sign_statement
+from protocol.joining import inviting
 
 ENTROPY = bytes(range(32))
 BLOCK_MS = 60_000
@@ -124,7 +125,7 @@ class Grown:
         seeds = [bytes([number, part]) * 16 for part in range(5)]
         root, second, working, invite, network = map(SigningKey, seeds)
         until_ms = self.time_ms + 86_400_000
-        self.record(self.ada, {"t": "membership.invite/1", "invite": invite.public, "until": until_ms})
+        self.record(self.ada, inviting(invite, member=self.ada.id, network=self.chain.network, until_ms=until_ms))
         person = Person(name, root, next_root_hash(second.public), working)
         content: dict[str, Value] = {
             "invite": invite.public,
@@ -137,7 +138,13 @@ class Grown:
         }
         machine = sign_statement("peer", {"member": person.id, "network": self.chain.network}, network)
         consent = sign_statement("join", content, root)
-        operation = {"t": "membership.join/1", "consent": consent.to_value(), "machine": machine.to_value()}
+        said = {"key": working.public, "member": person.id, "network": self.chain.network}
+        operation: dict[str, Value] = {
+            "consent": consent.to_value(),
+            "key": sign_statement("key", said, working).to_value(),
+            "machine": machine.to_value(),
+            "t": "membership.join/1",
+        }
         self.entry(invite, operation)
         self.block()
         assert self.chain.state.get(b"peer/" + peer_id_of(network.public)) == person.id

@@ -29,7 +29,7 @@ from dpnode.voting import open_votes
 from ledger.keys import SigningKey
 from ledger.operations.membership import peer_id_of
 from protocol.inputs import PeerConnected, PeerLost, Received
-from protocol.joining import Invitation, joining_entry
+from protocol.joining import Invitation, inviting, joining_entry
 from tests.dpnode.answers.grown import Grown, new_home
 
 FRAMES_MAX = 1_000
@@ -180,7 +180,8 @@ def join_home(grown: Grown, folder: Path, name: str, number: int) -> Home:
     identity = Identity.load(home)
     until_ms = grown.time_ms + 86_400_000
     invite = bytes([number, 99]) * 16
-    grown.record(grown.ada, {"t": "membership.invite/1", "invite": SigningKey(invite).public, "until": until_ms})
+    operation = inviting(SigningKey(invite), member=grown.ada.id, network=grown.chain.network, until_ms=until_ms)
+    grown.record(grown.ada, operation)
     from dpnode.identity.words import root_seed
 
     invitation = Invitation(
@@ -199,7 +200,7 @@ def join_home(grown: Grown, folder: Path, name: str, number: int) -> Home:
         next_root_hash=identity.next_root_hash,
         member=identity.member,
         name=name,
-        working=identity.working.public,
+        working=identity.working,
         sealing=identity.sealing,
         network_key=SigningKey(identity.network_seed),
         until_ms=until_ms,

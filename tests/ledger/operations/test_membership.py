@@ -79,11 +79,33 @@ def test_an_invitations_key_is_fresh_and_a_real_point() -> None:
     """M-5, K-2."""
     town = Town()
     inviting = town.people[0].working
-    for used in (town.people[1].working, town.people[0].root):
-        fields = {"invite": used.public, "until": town.now_ms + 5}
+    for used in (town.people[0].working, town.people[0].root):
+        fields = {"consent": town.inviting(used).to_value(), "until": town.now_ms + 5}
         assert town.do(inviting, "membership.invite/1", fields) == "member.key-known"
-    fields = {"invite": SMALL_ORDER, "until": town.now_ms + 5}
-    assert town.do(inviting, "membership.invite/1", fields) == "member.bad-key"
+
+
+def test_nobody_records_a_key_that_did_not_say_whose_it_is() -> None:
+    """M-13: a root key seen in a pending rotation, recorded first by somebody else, could never follow."""
+    town = Town()
+    victim, thief = town.people[0], town.people[1]
+    until_ms = town.now_ms + 5
+    for word in (
+        sign_statement("invite", {"member": thief.id, "network": bytes(32)}, victim.next_root),
+        sign_statement("invite", {"member": thief.id, "network": town.network, "more": 1}, victim.next_root),
+        town.inviting(victim.next_root, 0),
+    ):
+        fields = {"consent": word.to_value(), "until": until_ms}
+        assert town.do(thief.working, "membership.invite/1", fields) == "member.bad-consent"
+    town.invite(GUEST, sponsor=1)
+    taken = town.joining(GUEST, working=victim.next_root.public)
+    assert town.do(GUEST.invite, "membership.join/1", taken) == "member.bad-consent"
+    for said in (town.certificate(GUEST.id, GUEST.root), town.certificate(thief.id, GUEST.working)):
+        fields = {**town.joining(GUEST), "key": said.to_value()}
+        assert town.do(GUEST.invite, "membership.join/1", fields) == "member.bad-consent"
+    content = {"member": victim.id, "network": town.network, "next": bytes(32)}
+    rotation = {"consent": sign_statement("new-root", content, victim.next_root).to_value()}
+    assert town.do(victim.root, "membership.rotate/1", rotation) == ""
+    assert town.do(GUEST.invite, "membership.join/1", town.joining(GUEST)) == ""
 
 
 JOIN_REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -136,8 +158,11 @@ def test_signed_bytes_that_are_no_statement_refuse_the_entry_and_stop_nobody() -
     town = Town()
     town.invite(GUEST)
     good = town.joining(GUEST)
-    for part, signer in (("consent", GUEST.root), ("machine", GUEST.machine)):
-        purpose = "join" if part == "consent" else "peer"
+    for part, purpose, signer in (
+        ("consent", "join", GUEST.root),
+        ("key", "key", GUEST.working),
+        ("machine", "peer", GUEST.machine),
+    ):
         fields = {**good, part: signed_junk(purpose, signer)}
         assert town.do(GUEST.invite, "membership.join/1", fields) == "member.bad-consent"
     person = town.people[0]

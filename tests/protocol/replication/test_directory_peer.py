@@ -16,6 +16,7 @@ from protocol.capability.limits import ADVERT_LIFE_MS
 from protocol.capability.offer_files import read_offer
 from protocol.effects import Addresses, Keep, Misbehaved, Send
 from protocol.inputs import Offered, PeerLost, Quiet, Reachable
+from protocol.joining import inviting
 from protocol.limits import (
     ADVERTS_PER_MESSAGE,
     DEFINITIONS_PER_MESSAGE,
@@ -307,7 +308,8 @@ def test_definitions_that_are_known_are_sent_to_who_asks() -> None:
 def joined() -> tuple[Stand, Stand]:
     """Ann's ledger, in which Cat is a member by now; and Cat's, which is empty."""
     ann = Stand()
-    ann.submit({"invite": INVITE.public, "t": "membership.invite/1", "until": START_MS + DAY_MS})
+    network = ann.core.chain.network
+    ann.submit(inviting(INVITE, member=ANN.member, network=network, until_ms=START_MS + DAY_MS))
     ann.block()
     ann.carry(joining(CAT, ann.founded, INVITE))
     ann.block()

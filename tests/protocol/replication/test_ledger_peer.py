@@ -30,6 +30,7 @@ from protocol.effects import (
     ServeRange,
 )
 from protocol.inputs import Quiet, Stored
+from protocol.joining import inviting
 from protocol.limits import (
     CLOCK_TOLERANCE_MS,
     EXCHANGE_MS,
@@ -121,7 +122,8 @@ def test_a_valid_until_beyond_the_charters_limit_is_refused_at_once() -> None:
 
 def invited() -> Stand:
     ann = Stand()
-    ann.submit({"invite": GUEST.public, "t": "membership.invite/1", "until": START_MS + DAY_MS})
+    network = ann.core.chain.network
+    ann.submit(inviting(GUEST, member=ANN.member, network=network, until_ms=START_MS + DAY_MS))
     ann.block()
     return ann
 

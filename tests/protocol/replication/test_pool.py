@@ -16,6 +16,7 @@ from ledger.charter import Limits
 from ledger.entry import Entry, sign_entry
 from ledger.errors import Reason, Refusal
 from ledger.keys import Signature, SigningKey
+from protocol.joining import inviting
 from protocol.replication import pool as pool_room
 from protocol.replication.pool import Pool, Verdict
 from tests.protocol.stand import ANN, BEN, CAT, Stand, profile
@@ -53,6 +54,7 @@ REJECTED = {
     "a wrong inner signature": entry(
         operation={
             "consent": {"body": b"\x80", "key": ANN.root.public, "sig": bytes(64)},
+            "key": {"body": b"\x80", "key": ANN.root.public, "sig": bytes(64)},
             "machine": {"body": b"\x80", "key": ANN.root.public, "sig": bytes(64)},
             "t": "membership.join/1",
         }
@@ -293,6 +295,6 @@ def test_a_guests_joining_is_accepted_under_its_invitation_only() -> None:
     guest = joining(CAT, STAND.founded, invite)
     assert judge(guest) is Verdict.IGNORE
     stand = Stand()
-    stand.submit({"invite": invite.public, "t": "membership.invite/1", "until": START_MS + DAY_MS})
+    stand.submit(inviting(invite, member=ANN.member, network=NETWORK, until_ms=START_MS + DAY_MS))
     stand.block()
     assert judge(guest, view=stand.core.chain.state) is Verdict.ACCEPT
