@@ -11,7 +11,8 @@ import hashlib
 import logging
 import os
 import secrets
-from collections.abc import AsyncGenerator
+import shutil
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,11 @@ KEPT_FILE = "file"
 KEPT_CALL_FILES = "call-files"
 SALT_BYTES = 16
 FILE_BYTES_MAX = 256 << 20
-"""A large assembly as STEP has some tens of MiB; a call cannot fill a provider's disk."""
+"""A large assembly as STEP has some tens of MiB."""
+FILES_BYTES_MAX = 1 << 30
+"""All files of one call: 64 of the largest would be 16 GiB."""
+FREE_BYTES_MIN = 1 << 30
+"""What stays free on the disk: a ledger that cannot be written stands still, and no customer may bring that about."""
 LISTING_BYTES_MAX = 65_536
 CHUNK_BYTES = 64 << 10
 TRIES_MAX = 60
@@ -198,6 +203,15 @@ def safe_file_name(name: str, taken: set[str]) -> str:
     return candidate
 
 
+def check_room(wanted: Sequence[FileNamed], free_bytes: int) -> None:
+    """Raise `RemoteError` where the files of a call are larger than this node takes, `OSError` where the disk is."""
+    sizes = [named.size_bytes for named in wanted]
+    if any(size > FILE_BYTES_MAX for size in sizes) or sum(sizes) > FILES_BYTES_MAX:
+        raise RemoteError("the files of the call are larger than this node takes")
+    if sum(sizes) > free_bytes - FREE_BYTES_MIN:
+        raise OSError(f"the disk has {free_bytes} bytes left, and {FREE_BYTES_MIN} of them stay free")
+
+
 def _machine_of(node: Node, member: bytes) -> PeerId | None:
     if node.net is None:
         return None
@@ -210,9 +224,8 @@ def _machine_of(node: Node, member: bytes) -> PeerId | None:
 
 async def _fetch_all(node: Node, peer: PeerId, call: bytes, files: tuple[FileNamed, ...], folder: Path) -> None:
     wanted = files or await _ask_listing(node, peer, call)
-    if any(named.size_bytes > FILE_BYTES_MAX for named in wanted[:FILES_MAX]):
-        raise RemoteError("a file of the call is larger than this node takes")
     await trio.Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_room(wanted[:FILES_MAX], shutil.disk_usage(folder).free)
     taken: set[str] = set()
     for named in wanted[:FILES_MAX]:
         name = safe_file_name(named.name, taken)
