@@ -17,6 +17,7 @@ from ledger.chain import Advance, Chain, Head
 from ledger.charter import Charter, read_charter
 from ledger.entry import Entry, read_entry
 from ledger.errors import RemoteError
+from ledger.form import ID, MOMENT_MS, Int, Map
 from ledger.operations.members import key_standing
 from ledger.state import Overlay, State, View
 
@@ -27,6 +28,9 @@ META_CHECKPOINT = "checkpoint"
 """A block id from the invitation that the history must contain."""
 META_CHECKED = "checked"
 """Up to which height every author's signature was verified here."""
+_HEAD = Map(
+    {"block": ID, "entries": Int(), "epoch": Int(), "height": Int(), "state": ID, "time": MOMENT_MS, "view": Int()}
+)
 MENDED = (
     "Keep a copy of ledger.db, then put back an older one, or remove it, start again and join with a new invitation: "
     "what is missing is fetched from the others"
@@ -117,6 +121,7 @@ def read_chain(charter: Charter, meta: dict[str, bytes], pairs: Iterable[tuple[b
     """The chain as it was stored; raises `Problem` where the state is not the one its head names."""
     try:
         value = decode(meta[META_HEAD])
+        _HEAD.check(value)
         head = Head(
             height=value["height"],
             block=value["block"],

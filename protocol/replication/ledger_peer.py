@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from ledger.block import Block, read_block
 from ledger.canonical import Value
 from ledger.chain import STALL_MS, Advance, Chain
-from ledger.consensus.replica import Cast, Certified, Proposed, Replica, Vote
-from ledger.consensus.votes import VoteKind, read_certificate, write_certificate
+from ledger.consensus.replica import Replica
+from ledger.consensus.votes import read_certificate
 from ledger.entry import Entry, entry_from_value, entry_id_of, entry_to_value, sign_entry
 from ledger.errors import LocalError, Refusal, RemoteError
 from ledger.fold import choose, last_sequence
@@ -43,6 +43,7 @@ from protocol.limits import (
     RANGE_BYTES_MAX,
 )
 from protocol.messages import AskRange, Blocks, Entries, NewHead
+from protocol.replication.ballot import own_votes
 from protocol.replication.neighbours import Neighbours
 from protocol.replication.pool import Pool, Verdict
 from protocol.replication.sync import CatchingUp
@@ -282,23 +283,11 @@ class LedgerPeer:
             return self._ended(self.pool.discard(refused), now)
         effects = self._ended(self.pool.discard(step.left), now)
         block = step.blocks[0]
-        votes, certificate = self._vote(replica, block)
+        votes, certificate = own_votes(replica, block)
         if certificate is None:
             raise LocalError("one witness alone is a quorum of one")
         self._step = (step, None)
         return [*effects, Journal(votes=tuple(votes), block=block), Commit(step=step, certificate=certificate)]
-
-    def _vote(self, replica: Replica, block: Block) -> tuple[list[Vote], bytes | None]:
-        votes, certificate = [], None
-        for effect in replica.step(Proposed(view=replica.view, block=block.header.id)):
-            match effect:
-                case Cast():
-                    votes.append(effect.vote)
-                case Certified() if effect.certificate.kind is VoteKind.FINALIZE:
-                    certificate = write_certificate(effect.certificate)
-                case Certified():
-                    pass
-        return votes, certificate
 
     def stored(self, now: Now) -> list[Effect]:
         """The step is on the disk: take it, tell the owner and the others."""

@@ -15,6 +15,7 @@ from dpnode.control.questions.network import MemberList, NetworkInvite, NetworkJ
 from dpnode.control.questions.node import Down, Peers, Status
 from dpnode.errors import FailKind, Problem
 from dpnode.identity.words import root_seed
+from protocol.joining import read_invitation, write_invitation
 from tests.journeys.nodes import Node, Street, level, street, until
 
 
@@ -154,3 +155,15 @@ def test_a_join_cut_off_by_kill_9_is_finished_with_the_same_invitation_or_refuse
     bob.join(invitation)
     until(lambda: level(ada, bob), "the same ledger")
     assert bob.reads(LedgerStatus())["members"] == 2
+
+
+def test_a_guest_accepts_no_history_without_the_block_that_its_invitation_names() -> None:
+    """SPEC P-56."""
+    with street() as made:
+        ada, eve = made.node("ada"), made.node("eve")
+        made.network(ada)
+        eve.up()
+        named = dataclasses.replace(read_invitation(ada.invite(), 0), height=1, block=b"o" * 32)
+        problem = why_not(eve, write_invitation(named))
+        assert problem.kind is FailKind.VERIFICATION
+        assert "does not hold block 1 that the invitation names" in problem.sentence

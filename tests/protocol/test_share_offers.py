@@ -1,4 +1,7 @@
-"""An offer of shares is heard only from its giver, kept before it is told, and nothing hostile moves a unit."""
+"""An offer of shares is heard only from its giver, kept before it is told, and nothing hostile moves a unit.
+
+SPEC P-60, P-61, P-62, P-63, P-64, P-65, P-66.
+"""
 
 from __future__ import annotations
 
