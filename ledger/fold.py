@@ -53,10 +53,8 @@ def operation_of(entry: Entry) -> Operation | Refusal:
     operation = OPERATIONS.get(entry.operation["t"])
     if operation is None:
         return Refusal(reason=Reason.MALFORMED, detail="there is no such operation")
-    content = dict(entry.operation)
-    del content["t"]
     try:
-        operation.form.check(content)
+        operation.whole.check(entry.operation)
     except Malformed as problem:
         return Refusal(reason=Reason.MALFORMED, detail=problem.reason)
     return operation
@@ -128,8 +126,8 @@ def _apply(
 ) -> Refusal | None:
     """Apply one includable entry; a refusal leaves only its number and its weight behind."""
     operation, author, use = judged
-    tx.put(b"seq/" + entry.key, entry.sequence)
-    tx.put(b"use/" + author, use)
+    tx.put_own(b"seq/" + entry.key, entry.sequence)
+    tx.put_own(b"use/" + author, use)
     above = Overlay(tx)
     context = Context(
         network=network,

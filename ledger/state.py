@@ -15,7 +15,7 @@ from typing import Protocol
 
 from sortedcontainers import SortedList
 
-from ledger.canonical import Value, decode_own, encode
+from ledger.canonical import Value, decode_own, encode, encode_own
 from ledger.merkle import StateTree, TreeChange
 
 
@@ -179,6 +179,10 @@ class Overlay(_Reading):
     def put(self, key: bytes, value: Value) -> None:
         """Set `key` to `value`."""
         self.changes[key] = encode(value)
+
+    def put_own(self, key: bytes, value: Value) -> None:
+        """As `put`, for a value that `encode_own` may be given."""
+        self.changes[key] = encode_own(value)
 
     def delete(self, key: bytes) -> None:
         """Remove `key`; no error where it was not there."""

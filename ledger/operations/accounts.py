@@ -51,16 +51,15 @@ def holders(view: View, kind: str, thing: bytes) -> Iterator[tuple[MemberId, int
 
 def create(tx: Overlay, member: bytes, kind: str, thing: bytes, amount: int) -> None:
     """Bring `amount` of a thing into being; the caller keeps its total."""
-    at_hand, on_hold = _read(tx, member, kind, thing)
-    _write(tx, member, kind, thing, at_hand + amount, on_hold)
+    _change(tx, member, kind, thing, _read(tx, member, kind, thing), amount, 0)
 
 
 def destroy(tx: Overlay, member: bytes, kind: str, thing: bytes, amount: int) -> Refusal | None:
     """Take `amount` of a thing out of being."""
-    at_hand, on_hold = _read(tx, member, kind, thing)
-    if at_hand < amount:
-        return _too_little(at_hand, amount)
-    _write(tx, member, kind, thing, at_hand - amount, on_hold)
+    account = _read(tx, member, kind, thing)
+    if account[0] < amount:
+        return _too_little(account[0], amount)
+    _change(tx, member, kind, thing, account, -amount, 0)
     return None
 
 
@@ -78,10 +77,10 @@ def hold(tx: Overlay, hold_id: bytes, member: bytes, lines: Sequence[Line]) -> R
         return Refusal(reason=Reason.HOLD_EXISTS, detail="this is held already")
     for line in lines:
         kind, thing, amount = line["kind"], line["id"], line["amount"]
-        at_hand, on_hold = _read(tx, member, kind, thing)
-        if at_hand < amount:
-            return _too_little(at_hand, amount)
-        _write(tx, member, kind, thing, at_hand - amount, on_hold + amount)
+        account = _read(tx, member, kind, thing)
+        if account[0] < amount:
+            return _too_little(account[0], amount)
+        _change(tx, member, kind, thing, account, -amount, amount)
     kept = [{"amount": line["amount"], "id": line["id"], "kind": line["kind"]} for line in lines]
     tx.put(_hold_key(hold_id), {"from": member, "lines": kept})
     return None
@@ -132,10 +131,10 @@ def _keep(tx: Overlay, hold_id: bytes, kept: dict[str, Any]) -> None:
 
 
 def _unhold(tx: Overlay, member: bytes, line: Line, amount: int) -> None:
-    at_hand, on_hold = _read(tx, member, line["kind"], line["id"])
-    if on_hold < amount:
+    account = _read(tx, member, line["kind"], line["id"])
+    if account[1] < amount:
         raise LocalError("less is held in the account than under the hold")
-    _write(tx, member, line["kind"], line["id"], at_hand, on_hold - amount)
+    _change(tx, member, line["kind"], line["id"], account, 0, -amount)
 
 
 def _too_little(at_hand: int, wanted: int) -> Refusal:
@@ -151,25 +150,37 @@ def _key(member: bytes, kind: str, thing: bytes) -> bytes:
 
 
 def _read(view: View, member: bytes, kind: str, thing: bytes) -> tuple[int, int]:
+    """(free, held)"""
     value = view.get(_key(member, kind, thing))
     return (0, 0) if value is None else (value.get("free", 0), value.get("held", 0))
 
 
-def _write(tx: Overlay, member: bytes, kind: str, thing: bytes, at_hand: int, on_hold: int) -> None:
+def _change(
+    tx: Overlay, member: bytes, kind: str, thing: bytes, account: tuple[int, int], to_free: int, to_held: int
+) -> None:
+    """Add to both parts of an account as it was just read; only those with something in them stand in the state."""
+    at_hand, on_hold = account[0] + to_free, account[1] + to_held
     if at_hand < 0 or on_hold < 0:
         raise LocalError("an account would be below zero")
     if at_hand + on_hold > INTEGER_MAX:
         raise LocalError("a total beyond 2^53 - 1 slipped past its family's check")
     key = _key(member, kind, thing)
-    known, wanted = tx.raw(key) is not None, bool(at_hand or on_hold)
-    if wanted:
-        tx.put(key, {name: n for name, n in (("free", at_hand), ("held", on_hold)) if n})
-    elif known:
+    was, is_there = account != (0, 0), bool(at_hand or on_hold)
+    if is_there:
+        tx.put_own(key, _written(at_hand, on_hold))
+    elif was:
         tx.delete(key)
-    if wanted == known:
+    if was == is_there:
         return
     index = b"holder/" + KINDS[kind] + thing + member
-    if wanted:
+    if is_there:
         tx.put(index, True)
     else:
         tx.delete(index)
+
+
+def _written(at_hand: int, on_hold: int) -> dict[str, int]:
+    """What is zero is left out."""
+    if not on_hold:
+        return {"free": at_hand}
+    return {"free": at_hand, "held": on_hold} if at_hand else {"held": on_hold}

@@ -7,12 +7,12 @@ the whole overlay away, so a refused entry changes nothing (invariant 11).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ledger.errors import Refusal
-from ledger.form import Map
+from ledger.form import Choice, Map
 from ledger.keys import MemberId, PublicKey
 from ledger.state import Overlay
 from ledger.statement import Statement
@@ -77,3 +77,9 @@ class Operation:
     """Every second consent inside, whose signatures are checked before the entry counts as includable (SPEC E-3)."""
     is_reserved: bool = False
     """Receipts and key rotations draw on a reserve beyond the daily allowance (SPEC E-6)."""
+    whole: Map = field(init=False)
+    """The form with ``t``, so that an operation is checked as it stands."""
+
+    def __post_init__(self) -> None:
+        required = {"t": Choice(self.name), **self.form.required}
+        object.__setattr__(self, "whole", Map(required, self.form.optional))
