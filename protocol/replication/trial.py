@@ -40,7 +40,7 @@ class Trial:
         self._base = self._tried = None
 
     def refusal(self, entries: Sequence[Entry], now: Now) -> Refusal | None:
-        """The first refusal among `entries`; None where all would be applied or too much is pending to say."""
+        """The first refusal among `entries`; None where all would be applied, or what is pending leaves it open."""
         self._tried = None
         base = self._standing(now)
         if base is None:
@@ -62,8 +62,11 @@ class Trial:
             waiting = list(islice(run, TRIAL_ENTRIES_MAX + 1))
             if len(waiting) > TRIAL_ENTRIES_MAX:
                 return None
-            self._base = Overlay(self._chain.state)
-            self._run(self._base, waiting, now)
+            base = Overlay(self._chain.state)
+            if self._run(base, waiting, now).left:
+                # One of them has lapsed, or waits for tomorrow's allowance; the next is in order all the same.
+                return None
+            self._base = base
         return self._base
 
     def _run(self, tx: Overlay, entries: Sequence[Entry], now: Now) -> Executed:

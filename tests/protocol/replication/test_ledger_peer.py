@@ -98,6 +98,16 @@ def test_beyond_a_thousand_pending_entries_the_ledger_alone_judges() -> None:
     assert of(ben.submit({"amount": 1, "credit": bytes(32), "t": "credits.pay/1", "to": ANN.member}), Recorded)
 
 
+def test_an_entry_of_ours_that_lapses_while_nothing_happens_does_not_stop_the_next() -> None:
+    """Found by the simulation: for ten minutes every order was refused as being ahead of its number."""
+    ben = Stand(BEN)
+    ben.submit(profile("soon"), life_ms=1_000)
+    ben.at_ms = 2_000
+    assert of(ben.submit(profile("later")), Recorded)
+    assert of(ben.submit(profile("and another")), Recorded)
+    assert ben.ledger.pool.numbers(BEN.working.public) == [1, 2, 3]
+
+
 def test_a_valid_until_beyond_the_charters_limit_is_refused_at_once() -> None:
     ben = Stand(BEN)
     assert of(ben.submit(profile(), life_ms=91 * DAY_MS), NotRecorded)[0].code == "entry.until-too-far"
