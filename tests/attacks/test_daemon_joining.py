@@ -142,7 +142,7 @@ def entry_named(scene: Scene, name: str, peer_seed: bytes) -> bytes:
         next_root_hash=identity.next_root_hash,
         member=identity.member,
         name=name,
-        working=identity.working.public,
+        working=identity.working,
         sealing=identity.sealing,
         network_key=SigningKey(peer_seed),
         until_ms=scene.invitation.until_ms,
