@@ -8,6 +8,7 @@ signs that every supported Python knows. Python 3.11 has Unicode 14; what 15.0 a
 
 from __future__ import annotations
 
+import re
 from unicodedata import category, is_normalized, normalize
 
 LATER = (
@@ -20,15 +21,17 @@ LATER = (
     (0x1FAF7, 0x1FAF8), (0x2B739, 0x2B739), (0x2EBF0, 0x2EE5D), (0x31350, 0x323AF),
 )  # fmt: skip
 """First and last code point of every run that Unicode 15.0 or 15.1 assigned."""
+_HAS_LATER = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in LATER) + "]").search
 
 
 def is_settled(text: str) -> bool:
     """Whether `text` is in NFC and holds only signs that Unicode 14 assigned."""
     if text.isascii():
         return True
-    return is_normalized("NFC", text) and all(
-        sign.isascii() or (category(sign) not in ("Cn", "Cs") and not _is_later(ord(sign))) for sign in text
-    )
+    if not is_normalized("NFC", text) or _HAS_LATER(text):
+        return False
+    # Whole texts are judged at once: a peer's 1 MiB, sign by sign, would hold a node up for over a second.
+    return text.isprintable() or not any(category(sign) in ("Cn", "Cs") for sign in set(text))
 
 
 def settled(text: str) -> str:
@@ -42,7 +45,3 @@ def settled(text: str) -> str:
 def is_plain(text: str) -> bool:
     """Whether `text` holds only signs one can see and the space: no control, format or private-use sign."""
     return text.isprintable() and is_settled(text)
-
-
-def _is_later(point: int) -> bool:
-    return any(first <= point <= last for first, last in LATER)

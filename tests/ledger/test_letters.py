@@ -7,6 +7,8 @@ import sys
 import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger.letters import LATER, is_plain, is_settled
 
@@ -46,6 +48,24 @@ def test_other_normal_forms_and_younger_signs_are_not(text: str) -> None:
     """B-3."""
     assert not is_settled(text)
     assert not is_plain(text)
+
+
+_SIGNS = st.one_of(
+    st.characters(),
+    st.characters(categories=["Cn", "Cs", "Co", "Cf", "Cc", "Mn"]),
+    st.sampled_from([chr(point) for run in LATER for point in run]),
+)
+
+
+@given(text=st.text(_SIGNS, max_size=12))
+def test_a_text_is_settled_exactly_where_it_is_normal_and_each_of_its_signs_is_settled(text: str) -> None:
+    """B-3: judged whole, as it would be sign by sign."""
+
+    def known(sign: str) -> bool:
+        later = any(first <= ord(sign) <= last for first, last in LATER)
+        return not later and unicodedata.category(sign) not in ("Cn", "Cs")
+
+    assert is_settled(text) == (unicodedata.is_normalized("NFC", text) and all(map(known, text)))
 
 
 @pytest.mark.parametrize("sign", list("\x00\x1b\n\t\x7f\x85\xa0\xad\u061c\u200b\u200e\u202e\u2028\u2066\ue000\ufeff"))
