@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import Any
 
 from ledger.canonical import INTEGER_MAX
+from ledger.letters import is_plain
 
 _FLOAT = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,12})?(?:[eE][+-]?\d{1,2})?")
 
@@ -108,8 +109,8 @@ class Section:
         if not isinstance(value, str):
             raise self.wrong(key, "a text in quotes is expected")
         text = unicodedata.normalize("NFC", value.strip())
-        if not text or len(text.encode()) > bytes_max or not text.isprintable():
-            raise self.wrong(key, f"1 to {bytes_max} bytes of text without control characters are expected")
+        if not text or len(text.encode()) > bytes_max or not is_plain(text):
+            raise self.wrong(key, f"1 to {bytes_max} bytes of text without control characters, in signs of Unicode 14, are expected")
         return text
 
     def texts(self, key: str, *, bytes_max: int = 200, most: int = 256) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
+from ledger.letters import is_plain
 from ledger.names import NotAnId, parse_id
 from protocol.negotiation.policy import Policy
 
@@ -92,8 +93,9 @@ def _read(key: str, described: Field[Any], default: Any, value: Any) -> Any:
 
 
 def _text(key: str, bytes_max: int, value: Any) -> str:
-    if not isinstance(value, str) or not value.isprintable() or not 1 <= len(value.encode()) <= bytes_max:
-        raise PolicyWrong(key, f"printable text of 1 to {bytes_max} bytes is expected")
+    size = len(value.encode("utf-8", "surrogatepass")) if isinstance(value, str) else 0
+    if not 1 <= size <= bytes_max or not is_plain(value):
+        raise PolicyWrong(key, f"printable text of 1 to {bytes_max} bytes, in signs of Unicode 14, is expected")
     return value
 
 

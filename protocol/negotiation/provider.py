@@ -9,9 +9,11 @@ ledger).
 from __future__ import annotations
 
 from dataclasses import replace
+from unicodedata import normalize
 
 from ledger.canonical import INTEGER_MAX, digest
 from ledger.keys import MemberId
+from ledger.letters import is_plain
 from ledger.operations.work_terms import PURPOSE as PROPOSAL
 from ledger.operations.work_terms import Terms
 from ledger.statement import Statement, sign_statement
@@ -276,7 +278,7 @@ class Provider(Deals):
 
 def _refusal(call: bytes, reason: Reason, text: str = "") -> Refuse:
     """A refusal whose text fits, says something, and cannot move a terminal."""
-    plain = "".join(letter for letter in text if letter.isprintable())
+    plain = "".join(letter for letter in normalize("NFC", text) if is_plain(letter))
     while len(plain.encode()) > TEXT_BYTES_MAX:
         plain = plain[:-1]
     return Refuse(call=call, reason=reason, text=plain or SENTENCES[reason])

@@ -73,6 +73,8 @@ def test_values_replace_those_below_them_key_by_key() -> None:
         ({"materials": {"parameter": ""}}, "materials.parameter", None),
         ({"materials": {"in_stock": "PLA"}}, "materials.in_stock", None),
         ({"materials": {"in_stock": ["\x1b"]}}, "materials.in_stock", None),
+        ({"materials": {"in_stock": ["\U0001fae8"]}}, "materials.in_stock", None),
+        ({"materials": {"in_stock": ["\ud800"]}}, "materials.in_stock", None),
         ({"identity": {"only_members": ["mem-x"]}}, "identity.only_members", None),
         ({"identity": {"only_members": [7]}}, "identity.only_members", None),
         ({"terms": {"arbiters": [MEMBER] * 9}}, "terms.arbiters", None),
