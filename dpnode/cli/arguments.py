@@ -19,10 +19,16 @@ _SPAN = re.compile(r"([0-9]{1,6})\s*(ms|s|min|m|h|d|w)")
 _SPAN_MS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _PERCENT = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?\s*%?")
 _PLACE = re.compile(r"-?[0-9]{1,2}(\.[0-9]{1,8})?\s*,\s*-?[0-9]{1,3}(\.[0-9]{1,8})?")
+_BELOW_ZERO = re.compile(r"\s*[-\u2212]\s*\.?[0-9]")
 _UNITS = re.compile(r"[0-9]{1,16}|[0-9]{1,3}(,[0-9]{3}){1,5}")
 UNITS_MAX = 2**53 - 1
 SPAN_MS_MAX = 10 * 365 * 86_400_000
 """Ten years: further ahead is a slip of the finger."""
+
+
+def below_zero(text: str) -> bool:
+    """Whether a word is a number below zero, whatever stands behind it: "-5 EUR"."""
+    return _BELOW_ZERO.match(text) is not None
 
 
 def read_span_ms(text: str) -> int:
@@ -120,6 +126,8 @@ class AmountText(click.ParamType[str]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The same text, or a usage error."""
+        if below_zero(str(value)):
+            self.fail(f"{value!r} is below zero: an amount is more than nothing", param, ctx)
         try:
             parse_amount(str(value))
         except Problem as problem:
@@ -165,6 +173,8 @@ class UnitsText(click.ParamType[Units]):
                 return Units(basis_points=read_basis_points(text))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        if below_zero(text):
+            self.fail(f"{value!r} is below zero: units are at least 1", param, ctx)
         count = int(text.replace(",", "")) if _UNITS.fullmatch(text) else 0
         if not 1 <= count <= UNITS_MAX:
             self.fail(f"{value!r} is not a number of units; write it like 250000, 250,000 or 25%", param, ctx)

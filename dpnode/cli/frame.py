@@ -88,6 +88,24 @@ class Run:
         return offline.answer(question, self.home, on_progress)
 
 
+class Words(click.Command):
+    """A command that knows a number below zero from an option: "-5 EUR" is an amount, and a wrong one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; raises a usage error that names the word."""
+        from dpnode.cli.arguments import below_zero
+
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if not below_zero(error.option_name):
+                raise
+            word = next((one for one in given if one.startswith(error.option_name)), error.option_name)
+            sentence = f"{word!r} is below zero: an amount or a number given here is more than nothing"
+            raise click.UsageError(sentence, ctx) from None
+
+
 def as_json(value: Mapping[str, Any]) -> str:
     """One JSON object on one line; bytes in hexadecimal, everything outside printable ASCII escaped."""
     return json.dumps(value, ensure_ascii=True, default=_plain)
@@ -122,6 +140,7 @@ def command(
         made = click.option("--home", metavar="DIR", help="The node's folder (else $DPNODE_HOME).")(made)
         return click.command(
             name,
+            cls=Words,
             # The whole first line: click would cut it at 45 characters in the family's overview.
             short_help=(work.__doc__ or "").partition("\n")[0],
             epilog="\b\nExample:\n" + "\n".join(f"  {line.strip()}" for line in example.strip().splitlines()),

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from dpnode.cli import shapes
-from dpnode.cli.arguments import NEW_FILE
+from dpnode.cli.arguments import NEW_FILE, SPAN_MS_MAX
 from dpnode.cli.blocks import Block, Column, Facts, Note, Table, facts
 from dpnode.cli.frame import Run, command, family
 from dpnode.control.answers import Fields
@@ -22,6 +22,8 @@ from dpnode.control.questions.ledger import (
 )
 
 LIMIT_MAX = 1_000
+MOMENTS = frozenset({"deliver_by", "reply_by", "until"})
+"""Keys of operations that hold Unix milliseconds; every other one ends in `_ms`, whether a moment or a span."""
 VERIFY_WITHIN_S = 3_600.0
 """Between two signs of progress; without a daemon there are none and the whole replay must fit."""
 
@@ -164,6 +166,9 @@ def _flat(content: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str
                 yield from _flat({str(number): one for number, one in enumerate(item)}, f"{path}{key}.")
             case list():
                 yield f"{path}{key}", ", ".join(map(_plain, item))
+            case int() if not isinstance(item, bool) and (key in MOMENTS or key.endswith("_ms")):
+                # Spans are at most ten years; 1980 is later than any of them.
+                yield f"{path}{key.removesuffix('_ms')}", (shapes.when if item >= SPAN_MS_MAX else shapes.span)(item)
             case _:
                 yield f"{path}{key}", _plain(item)
 

@@ -10,6 +10,7 @@ import pytest
 
 from dpnode.cli.frame import examples_of
 from dpnode.cli.main import cli
+from dpnode.cli.shapes import when
 from dpnode.control.answers import Answer, Done, Failed
 from dpnode.control.questions.base import Question
 from dpnode.control.questions.job import InboxList, JobCall, JobWatch
@@ -127,6 +128,12 @@ def test_without_a_daemon_a_command_says_how_to_start_one(run: Run, home: Home) 
         (["job", "call", "--design", "/no/such/file"], "there is no file"),
         (["job", "rule", "job-a", "--provider", "101%"], "is not a percentage"),
         (["credit", "pay", "anna", "12,50 EUR"], "is not an amount"),
+        (["credit", "issue", "-5 EUR"], "'-5 EUR' is below zero"),
+        (["credit", "issue", "-5.00 EUR", "--to", "anna"], "'-5.00 EUR' is below zero"),
+        (["credit", "pay", "anna", "-0.5 EUR@founder"], "'-0.5 EUR@founder' is below zero"),
+        (["credit", "issue", "--", "-5 EUR"], "an amount is more than nothing"),
+        (["job", "call", "--function", "f", "--budget", "-5 EUR"], "an amount is more than nothing"),
+        (["share", "transfer", "printer", "anna", "-5"], "'-5' is below zero"),
         (["share", "transfer", "printer", "anna", "0.5"], "is not a number of units"),
         (["share", "transfer", "printer", "anna", "25,00"], "is not a number of units"),
         (["network", "join", "nonsense"], "an invitation begins with"),
@@ -226,3 +233,20 @@ def test_a_watched_job_prints_each_change_and_then_the_job(home: Home, run: Run)
     assert status == 0
     assert out.splitlines() == ["awarded  final  x", "delivered  final  x", "State  paid"]
     assert [json.loads(line)["state"] for line in lines.splitlines()] == ["awarded", "delivered", "paid"]
+
+
+def test_moments_of_an_entry_are_shown_as_times_and_kept_exact_in_json(home: Home, run: Run) -> None:
+    until_ms = 1_800_000_000_123
+    operation = {"deliver_by": until_ms, "terms": {"inspection_ms": 604_800_000}, "units": until_ms}
+
+    async def answer(question: Question, responder: Responder) -> Answer:
+        return Done(value={"id": "ent-a", "kind": "entry", "content": {"operation": operation, "until_ms": until_ms}})
+
+    with answering(home, answer):
+        _, out, _ = run("ledger", "show", "ent-a")
+        _, as_json, _ = run("ledger", "show", "ent-a", "--json")
+    shown = dict(line.split(None, 1) for line in out.splitlines() if len(line.split()) > 1)
+    assert shown["until"] == shown["operation.deliver_by"] == when(until_ms)
+    assert shown["operation.terms.inspection"] == "7 d"
+    assert shown["operation.units"] == str(until_ms)
+    assert json.loads(as_json)["content"] == {"operation": operation, "until_ms": until_ms}
