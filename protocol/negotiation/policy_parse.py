@@ -93,8 +93,11 @@ def _read(key: str, described: Field[Any], default: Any, value: Any) -> Any:
 
 
 def _text(key: str, bytes_max: int, value: Any) -> str:
-    size = len(value.encode("utf-8", "surrogatepass")) if isinstance(value, str) else 0
-    if not 1 <= size <= bytes_max or not is_plain(value):
+    if (
+        not isinstance(value, str)
+        or not 1 <= len(value.encode("utf-8", "surrogatepass")) <= bytes_max
+        or not is_plain(value)
+    ):
         raise PolicyWrong(key, f"printable text of 1 to {bytes_max} bytes, in signs of Unicode 14, is expected")
     return value
 

@@ -25,8 +25,8 @@ _CAPABILITY = (
     Column(title="Function", key="function_name"),
     Column(title="Label", key="label"),
     Column(title="Price", key="price"),
-    Column(title="State", key="state"),
-    Column(title="Until", key="until_ms", shape=shapes.when),
+    Column(title="State", key="state", spare=1),
+    Column(title="Until", key="until_ms", shape=shapes.when, spare=2),
 )
 
 
@@ -142,8 +142,8 @@ def _found(value: Fields) -> Iterator[Block]:
             Column(title="Member", key="member", shape=shapes.party),
             Column(title="Limits", key="limits", shape=shapes.by_name),
             Column(title="Price", key="price"),
-            Column(title="Lead time", key="lead_time_ms", shape=shapes.span, right=True),
-            Column(title="Km", key="distance_km", shape=shapes.count, right=True),
+            Column(title="Lead time", key="lead_time_ms", shape=shapes.span, right=True, spare=1),
+            Column(title="Km", key="distance_km", shape=shapes.count, right=True, spare=2),
         ),
         rows=rows,
         empty="Nobody offers that.",

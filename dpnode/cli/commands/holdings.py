@@ -159,7 +159,7 @@ def list_assets(run: Run, everybody: bool) -> None:
                     Column(title="Operator", key="operator", shape=shapes.party),
                     Column(title="Yours", key="units", shape=shapes.count, right=True),
                     Column(title="Of", key="total", shape=shapes.count, right=True),
-                    Column(title="Title", key="title"),
+                    Column(title="Title", key="title", spare=1),
                 ),
                 rows=value.get("assets", []),
                 empty="No assets: dpnode asset register.",

@@ -40,7 +40,7 @@ def list_inbox(run: Run) -> None:
             Table(
                 columns=(
                     Column(title="Id", key="id", shape=shapes.ident),
-                    Column(title="What", key="kind"),
+                    Column(title="What", key="kind", spare=1),
                     Column(title="From", key="from", shape=shapes.party),
                     Column(title="About", key="title"),
                     Column(title="Price", key="price", shape=shapes.price, right=True),
