@@ -7,7 +7,6 @@ into memory only by `stored`, so nothing is shown or said that a power cut could
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ledger.block import Block, read_block
 from ledger.canonical import Value
@@ -37,8 +36,6 @@ from protocol.inputs import Carry, Now, PeerId, Submit
 from protocol.limits import (
     CLOCK_TOLERANCE_MS,
     ENTRIES_PER_MESSAGE,
-    FORWARD_MS_MAX,
-    FORWARD_MS_MIN,
     PROPOSE_AGAIN_MS,
     RANGE_BYTES_MAX,
 )
@@ -46,6 +43,7 @@ from protocol.messages import AskRange, Blocks, Entries, NewHead
 from protocol.replication.ballot import own_votes
 from protocol.replication.neighbours import Neighbours
 from protocol.replication.pool import Pool, Verdict
+from protocol.replication.repeats import Repeats
 from protocol.replication.sync import CatchingUp
 from protocol.replication.trial import Trial
 
@@ -54,14 +52,6 @@ LAPSED = "entry.lapsed"
 VOID = "entry.sequence-used"
 FILLERS_MAX = 256
 """Numbers filled at once."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Repeat:
-    """When a pending entry is offered to the others again."""
-
-    at_ms: int
-    after_ms: int
 
 
 class LedgerPeer:
@@ -82,7 +72,7 @@ class LedgerPeer:
         self._signer = signer
         self._replica = replica
         self._mine: set[bytes] = set()
-        self._repeat: dict[bytes, _Repeat] = {}
+        self._repeats = Repeats()
         self._step: tuple[Advance, PeerId | None] | None = None
         self._trial = Trial(chain, self.pool, signer.public)
         self._again_ms = 0
@@ -90,7 +80,7 @@ class LedgerPeer:
         for entry in sorted(pending, key=lambda one: one.sequence):
             self.pool.add(entry)
             self._mine.add(entry.id)
-            self._repeat[entry.id] = _Repeat(at_ms=0, after_ms=FORWARD_MS_MIN)
+            self._repeats.add(entry.id, 0, at_once=True)
 
     # -- what the owner wants recorded
 
@@ -146,8 +136,10 @@ class LedgerPeer:
 
         The lapsed entry can stand in no later block, so no two entries under one number ever compete.
         """
+        if not lapsed:
+            return []
         highest = self.pool.highest(self._signer.public)
-        waiting = [entry.until_ms for entry in self.pool.all() if entry.key == self._signer.public]
+        waiting = [entry.until_ms for entry in self.pool.of(self._signer.public)]
         fillers = [
             sign_entry(self._signer, self.chain.network, number, max(waiting), {"t": "membership.profile/1"})
             for number in lapsed[:FILLERS_MAX]
@@ -277,11 +269,11 @@ class LedgerPeer:
         due_ms = self.chain.next_due_ms()
         if not len(self.pool) and (due_ms is None or due_ms > now.wall_ms):
             return []
-        step = self.chain.build(self.pool.candidates(self.chain.state), now.wall_ms, replica.view)
+        candidates = self.pool.candidates(self.chain.state, self._block_time_ms(now), self.chain.charter.limits)
+        step = self.chain.build(candidates, now.wall_ms, replica.view)
+        effects = self._ended(self.pool.discard(() if step is None else step.left), now)
         if step is None:
-            refused = self.pool.not_includable(self.chain.state, self._block_time_ms(now), self.chain.charter.limits)
-            return self._ended(self.pool.discard(refused), now)
-        effects = self._ended(self.pool.discard(step.left), now)
+            return effects
         block = step.blocks[0]
         votes, certificate = own_votes(replica, block)
         if certificate is None:
@@ -310,7 +302,7 @@ class LedgerPeer:
         effects: list[Effect] = [HeadMoved(height=step.head.height, members_changed=members_changed)]
         for block in step.blocks:
             for entry, outcome in zip(block.entries, block.outcomes, strict=True):
-                self._repeat.pop(entry.id, None)
+                self._repeats.forget(entry.id)
                 if entry.id in self._mine:
                     self._mine.discard(entry.id)
                     effects.append(Final(entry_id=entry.id, outcome=outcome, height=block.header.height))
@@ -328,15 +320,15 @@ class LedgerPeer:
 
     def tick(self, now: Now) -> list[Effect]:
         """Offer pending entries and our height again with growing pauses; ask another peer for an overdue range."""
-        self._again_ms = 0
-        due = {entry_id for entry_id, repeat in self._repeat.items() if repeat.at_ms <= now.monotonic_ms}
-        entries = [entry for entry in self.pool.all() if entry.id in due] if due else []
-        for entry_id in due:
-            repeat = self._repeat[entry_id]
-            repeat.after_ms = min(2 * repeat.after_ms, FORWARD_MS_MAX)
-            repeat.at_ms = now.monotonic_ms + repeat.after_ms
-            if entry_id not in self.pool:
-                del self._repeat[entry_id]
+        if now.monotonic_ms >= self._again_ms or self.clock_is_confirmed:
+            self._again_ms = 0
+        entries: list[Entry] = []
+        for entry_id in self._repeats.due(now.monotonic_ms):
+            if (entry := self.pool.get(entry_id)) is None:
+                self._repeats.forget(entry_id)
+            else:
+                entries.append(entry)
+        entries.sort(key=lambda one: (one.key, one.sequence))
         effects = self._send_entries(entries, self.neighbours.nearest(None))
         # In a quiet network no block says that time has passed, and what follows an entry of ours would wait for ever.
         stale = self.pool.lapse(now.wall_ms - CLOCK_TOLERANCE_MS, self._signer.public)
@@ -345,8 +337,8 @@ class LedgerPeer:
 
     def wake_ms(self, now: Now) -> int | None:
         """When `tick` or `work` is next needed, on the monotonic clock."""
-        moments = [repeat.at_ms for repeat in self._repeat.values()]
-        moments += [moment for moment in (self.sync.deadline_ms(), self.neighbours.wake_ms(now)) if moment is not None]
+        told = (self._repeats.next_ms(), self.sync.deadline_ms(), self.neighbours.wake_ms(now))
+        moments = [moment for moment in told if moment is not None]
         if self._again_ms and len(self.pool):
             moments.append(self._again_ms)
         due_ms = self.chain.next_due_ms()
@@ -357,7 +349,11 @@ class LedgerPeer:
     # -- helpers
 
     def _ask(self, now: Now) -> list[Effect]:
+        target = self.sync.target
         asked = self.sync.ask(self.chain.head.height, now)
+        if self.sync.target < target:
+            # Whoever we waited for is doubted now.
+            self._again_ms = 0
         return [] if asked is None else [Send(peer=asked[0], message=asked[1])]
 
     def _block_time_ms(self, now: Now) -> int:
@@ -371,7 +367,7 @@ class LedgerPeer:
             self._trial.forget()
         if mine:
             self._mine.add(entry.id)
-        self._repeat[entry.id] = _Repeat(at_ms=now.monotonic_ms + FORWARD_MS_MIN, after_ms=FORWARD_MS_MIN)
+        self._repeats.add(entry.id, now.monotonic_ms)
 
     def _hand_on(self, entries: Sequence[Entry], source: PeerId | None) -> list[Effect]:
         """Give what is new to a bounded number of others, once."""

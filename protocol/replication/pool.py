@@ -19,6 +19,7 @@ from ledger.operations.members import key_record
 from ledger.state import View
 from protocol.limits import (
     CANDIDATES_PER_KEY_MAX,
+    DAY_MS,
     POOL_BYTES_MAX,
     POOL_BYTES_PER_KEY_MAX,
     POOL_ENTRIES_MAX,
@@ -46,6 +47,15 @@ _DEAD = frozenset(
     }
 )
 """Refusals after which an entry will never be includable."""
+_ENDED = frozenset({Reason.KEY_ENDED, Reason.UNKNOWN_KEY})
+"""Those that are as true of everything else under the key."""
+
+
+def _again_ms(entry: Entry, refusal: Refusal, time_ms: int, limits: Limits) -> int:
+    """From which block time on time alone may have made an entry includable."""
+    if refusal.reason is Reason.ALLOWANCE:
+        return (time_ms // DAY_MS + 1) * DAY_MS
+    return entry.until_ms - limits.until_ms if refusal.reason is Reason.TOO_FAR_AHEAD else INTEGER_MAX
 
 
 class Pool:
@@ -62,6 +72,12 @@ class Pool:
         self._weight: dict[bytes, int] = {}
         """Bytes of each key's entries."""
         self._bytes = 0
+        self._stuck: dict[bytes, int] = {}
+        """Until which block time nothing of a key can be included, unless something of it comes or goes."""
+        self._dead: list[tuple[Entry, Refusal]] = []
+        """What was found never to be includable while a block was made."""
+        self._lapse_ms = INTEGER_MAX
+        """Up to this block time nothing here has lapsed."""
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -104,10 +120,17 @@ class Pool:
         self._by_key.setdefault(entry.key, {})[entry.sequence] = entry
         self._weight[entry.key] = self._weight.get(entry.key, 0) + entry.size_bytes
         self._bytes += entry.size_bytes
+        self._stuck.pop(entry.key, None)
+        self._lapse_ms = min(self._lapse_ms, entry.until_ms)
 
-    def candidates(self, view: View) -> Iterator[Entry]:
-        """Entries that may be includable, one of each key in turn, each key's in order of their numbers."""
-        queues = [self.run(view, key) for key in list(self._by_key)]
+    def candidates(self, view: View, time_ms: int, limits: Limits) -> Iterator[Entry]:
+        """Entries that may be includable, one of each key in turn, each key's in order of their numbers (SPEC P-17).
+
+        A key of which nothing can be included is not looked at again before time or something new may have changed
+        that: else a backlog that nobody can include would be judged anew for every block.
+        """
+        keys = [key for key in self._by_key if self._stuck.get(key, 0) <= time_ms]
+        queues = [self._includable(view, key, time_ms, limits) for key in keys]
         while queues:
             still = []
             for queue in queues:
@@ -117,17 +140,45 @@ class Pool:
                     still.append(queue)
             queues = still
 
+    def _includable(self, view: View, key: bytes, time_ms: int, limits: Limits) -> Iterator[Entry]:
+        """One key's run from the first entry on that the state before the block lets in; what never can be is noted."""
+        last = last_sequence(view, key)
+        again_ms, is_open = INTEGER_MAX, False
+        for entry in self._in_order(key):
+            if entry.sequence <= last:
+                continue
+            if entry.sequence > last + (SEQUENCE_WINDOW if entry.skips else 1):
+                break
+            refusal = None if is_open else check_includable(view, self._network, entry, time_ms, limits)
+            if refusal is None:
+                # After the first it is for the block itself to judge.
+                is_open, last = True, entry.sequence
+                yield entry
+                continue
+            # Only one that skips can follow it: its number stays open.
+            if refusal.reason in _ENDED:
+                self._dead += [(one, refusal) for one in self._by_key[key].values()]
+                break
+            if refusal.reason in _DEAD:
+                self._dead.append((entry, refusal))
+            again_ms = min(again_ms, _again_ms(entry, refusal, time_ms, limits))
+        if not is_open:
+            self._stuck[key] = again_ms
+
+    def _in_order(self, key: bytes) -> list[Entry]:
+        """The first entries of a key that are looked at, in order of their numbers."""
+        waiting = self._by_key.get(key, {})
+        return [waiting[sequence] for sequence in sorted(waiting)[:CANDIDATES_PER_KEY_MAX]]
+
     def run(self, view: View, key: bytes) -> Iterator[Entry]:
         """One key's entries from the last applied number on; a gap is left only for an entry that skips."""
-        waiting = self._by_key.get(key, {})
         last = last_sequence(view, key)
-        for sequence in sorted(waiting)[:CANDIDATES_PER_KEY_MAX]:
-            entry = waiting[sequence]
-            if sequence <= last:
+        for entry in self._in_order(key):
+            if entry.sequence <= last:
                 continue
-            if sequence > last + (SEQUENCE_WINDOW if entry.skips else 1):
+            if entry.sequence > last + (SEQUENCE_WINDOW if entry.skips else 1):
                 return
-            last = sequence
+            last = entry.sequence
             yield entry
 
     def settle(self, view: View, entries: Iterable[Entry]) -> list[Entry]:
@@ -141,34 +192,43 @@ class Pool:
         void = []
         for key in keys:
             last = last_sequence(view, key)
+            self._stuck.pop(key, None)
             void += [entry for sequence, entry in self._by_key.get(key, {}).items() if sequence <= last]
         for entry in void:
             self._remove(entry.id)
         return void
 
-    def not_includable(self, view: View, time_ms: int, limits: Limits) -> list[tuple[Entry, Refusal]]:
-        """Everything that could stand in no block right now, with the reason."""
-        judged = [(entry, check_includable(view, self._network, entry, time_ms, limits)) for entry in self.all()]
-        return [(entry, refusal) for entry, refusal in judged if refusal is not None]
-
     def discard(self, left: Iterable[tuple[Entry, Refusal]]) -> list[tuple[Entry, str]]:
-        """Forget candidates that can never be included; returns them with the refusal's code."""
-        dead = [(entry, refusal.code) for entry, refusal in left if refusal.reason in _DEAD]
+        """Forget candidates that can never be included, those left and those noted; with the refusal's code."""
+        noted, self._dead = self._dead, []
+        dead = [(entry, refusal.code) for entry, refusal in (*noted, *left) if refusal.reason in _DEAD]
         for entry, _ in dead:
             self._remove(entry.id)
         return dead
 
     def lapse(self, time_ms: int, key: bytes | None = None) -> list[Entry]:
         """Forget and return entries (of one key) whose valid-until has passed in block time."""
+        if time_ms <= self._lapse_ms:
+            return []
         entries = self._by_id.values() if key is None else self._by_key.get(key, {}).values()
         lapsed = [entry for entry in entries if entry.until_ms < time_ms]
         for entry in lapsed:
             self._remove(entry.id)
+        if key is None:
+            self._lapse_ms = min((entry.until_ms for entry in self._by_id.values()), default=INTEGER_MAX)
         return lapsed
 
     def all(self) -> list[Entry]:
         """Everything pending, by key and number."""
         return [queue[n] for queue in self._by_key.values() for n in sorted(queue)]
+
+    def get(self, entry_id: bytes) -> Entry | None:
+        """A pending entry, or None."""
+        return self._by_id.get(entry_id)
+
+    def of(self, key: bytes) -> list[Entry]:
+        """Everything pending under a key, in no order."""
+        return list(self._by_key.get(key, {}).values())
 
     def numbers(self, key: bytes) -> list[int]:
         """The pending numbers under a key, ascending."""
@@ -192,6 +252,7 @@ class Pool:
         if entry is None:
             return
         self._bytes -= entry.size_bytes
+        self._stuck.pop(entry.key, None)
         self._weight[entry.key] -= entry.size_bytes
         queue = self._by_key[entry.key]
         if queue.get(entry.sequence) is entry:

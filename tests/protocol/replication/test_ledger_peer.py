@@ -224,6 +224,14 @@ def test_a_resting_witness_looks_again_after_a_minute() -> None:
     assert ann.ledger.has_work
 
 
+def test_a_resting_witness_that_is_woken_for_something_else_does_not_look_again() -> None:
+    ann = Stand()
+    ann.hand(BEN, ann.entry(BEN, 2))
+    ann.give(Quiet())
+    ann.tick(PROPOSE_AGAIN_MS - 1)
+    assert not ann.ledger.has_work
+
+
 def test_what_can_never_be_included_is_forgotten_though_nothing_else_is_there() -> None:
     ann = Stand()
     ann.submit(profile(), life_ms=1_000)

@@ -25,6 +25,7 @@ from tests.simulation.town import DAY_MS, START_MS, joining
 STAND = Stand()
 VIEW = STAND.core.chain.state
 NETWORK = STAND.founded.charter.network
+NO_ALLOWANCE = Limits(day_entries=0)
 
 
 def pool(**options: Any) -> Pool:
@@ -213,7 +214,7 @@ def test_no_order_of_entries_fills_it_beyond_its_bound(order: list[tuple[Any, in
 
 def order(made: Pool, view: Any = VIEW) -> list[tuple[str, int]]:
     names = {ANN.working.public: "ann", BEN.working.public: "ben"}
-    return [(names[one.key], one.sequence) for one in made.candidates(view)]
+    return [(names[one.key], one.sequence) for one in made.candidates(view, START_MS, Limits())]
 
 
 def test_the_authors_take_turns() -> None:
@@ -277,11 +278,84 @@ def test_lapsed_entries_of_all_or_of_one_key_are_forgotten() -> None:
     assert len(made) == 1
 
 
-def test_what_could_stand_in_no_block_now_is_told_with_the_reason() -> None:
-    made = held(entry(1), entry(2))
-    assert [(one.sequence, refusal.reason) for one, refusal in made.not_includable(VIEW, START_MS, Limits())] == [
-        (2, Reason.SEQUENCE_AHEAD)
-    ]
+def test_a_key_that_ends_takes_all_its_entries_along() -> None:
+    stand = Stand()
+    made = held(*(entry(n) for n in range(1, 9)), entry(1, who=ANN))
+    revoke = sign_entry(
+        BEN.root, NETWORK, 1, START_MS + DAY_MS, {"key": BEN.working.public, "t": "membership.revoke/1"}
+    )
+    stand.carry(revoke)
+    stand.block()
+    assert order(made, stand.core.chain.state) == [("ann", 1)]
+    assert {code for _, code in made.discard(())} == {"entry.key-ended"}
+    assert [one.key for one in made.all()] == [ANN.working.public]
+
+
+# -- P-17: a backlog that nobody can include
+
+
+class Counted:
+    """A state that counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def get(self, key: bytes) -> Any:
+        self.asked += 1
+        return VIEW.get(key)
+
+    def raw(self, key: bytes) -> bytes | None:
+        self.asked += 1
+        found: bytes | None = VIEW.raw(key)
+        return found
+
+
+def asked(made: Pool, time_ms: int = START_MS, limits: Limits = NO_ALLOWANCE) -> tuple[int, int]:
+    """How many candidates there are, and how often the state was asked for them."""
+    view: Any = Counted()
+    return len(list(made.candidates(view, time_ms, limits))), view.asked
+
+
+def test_a_backlog_beyond_the_allowance_is_judged_by_its_first_entry_and_then_left_alone_until_tomorrow() -> None:
+    """Twenty thousand of them once cost an idle witness a twentieth of its processor."""
+    made = held(*(entry(n) for n in range(1, 200)))
+    none, first = asked(made)
+    assert none == 0 and 0 < first < 10
+    assert asked(made, START_MS + 1) == (0, 0)
+    tomorrow_ms = (START_MS // DAY_MS + 1) * DAY_MS
+    assert asked(made, tomorrow_ms - 1) == (0, 0)
+    assert asked(made, tomorrow_ms, Limits())[0] == 199
+
+
+def test_a_backlog_that_is_valid_too_far_ahead_is_left_alone_until_it_no_longer_is() -> None:
+    limits = Limits(until_ms=1_000)
+    made = held(entry(1, until_ms=START_MS + 5_000), entry(2, until_ms=START_MS + 5_000))
+    assert asked(made, START_MS, limits)[0] == 0
+    assert asked(made, START_MS + 3_999, limits) == (0, 0)
+    assert asked(made, START_MS + 4_000, limits)[0] == 2
+
+
+def test_what_comes_or_goes_under_a_key_has_it_looked_at_again() -> None:
+    made = held(entry(2), entry(3))
+    assert asked(made, limits=Limits())[0] == 0
+    assert asked(made, limits=Limits()) == (0, 0)
+    made.add(entry(1))
+    assert asked(made, limits=Limits())[0] == 3
+    stand = Stand()
+    other = entry(1, operation=profile("from elsewhere"))
+    stand.hand(BEN, other)
+    stand.block()
+    gap = held(entry(2))
+    assert asked(gap, limits=Limits()) == (0, 1)
+    gap.settle(stand.core.chain.state, [other])
+    assert order(gap, stand.core.chain.state) == [("ben", 2)]
+
+
+def test_an_entry_that_skips_passes_one_that_cannot_be_included() -> None:
+    made = held(entry(1, until_ms=START_MS + 5_000), entry(2, skips=True), entry(3))
+    chosen = [one.sequence for one in made.candidates(VIEW, START_MS + 5_001, Limits())]
+    assert chosen == [2, 3]
+    assert [(one.sequence, code) for one, code in made.discard(())] == [(1, "entry.lapsed")]
 
 
 def test_forgetting_what_is_not_there_changes_nothing() -> None:
