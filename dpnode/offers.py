@@ -103,13 +103,18 @@ def put_file(home: Home, name: str, text: str) -> Path:
     """Write an offer's file whole or not at all; returns where it lies."""
     home.offers.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = free_path(home, name)
+    put_in_place(path, text)
+    return path
+
+
+def put_in_place(path: Path, text: str) -> None:
+    """Write a file whole or not at all, in place of what lies there."""
     temporary = path.with_suffix(".new")
     with temporary.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
-    return path
 
 
 def free_path(home: Home, name: str) -> Path:

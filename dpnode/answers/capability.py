@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import trio
 
@@ -17,7 +20,7 @@ from dpnode.control.resolve import Candidate, resolve
 from dpnode.control.server import Responder
 from dpnode.errors import FailKind, Problem
 from dpnode.node import Node
-from dpnode.offers import TOO_MUCH, OwnOffer, credits_known, fits_with, put_file, read_folder, read_text
+from dpnode.offers import TOO_MUCH, OwnOffer, credits_known, fits_with, put_file, put_in_place, read_folder, read_text
 from dpnode.reading.naming import person_meant
 from ledger.canonical import digest
 from ledger.names import Kind, short, show_id
@@ -29,13 +32,16 @@ from protocol.capability.matching import Want
 from protocol.capability.offer_files import read_offer, write_offer_toml
 from protocol.capability.offers import Limit, Offer, Price, Rate, show_duration, show_limit
 from protocol.capability.places import Place, distance_km
-from protocol.capability.reading import WrongFile
+from protocol.capability.reading import WrongFile, nearest
 from protocol.exchange.bounds import FILE_BYTES_MAX
 from protocol.exchange.findings import Severity
 from protocol.exchange.okw import read_facility
 from protocol.exchange.okw_offers import OfferDraft, offers_from_facility
 from protocol.exchange.with_catalogue import CatalogueFunctions
 from protocol.inputs import Offered
+
+NAMED_MAX = 8
+"""Offers named in one sentence."""
 
 
 def offer_id(name: str) -> bytes:
@@ -72,25 +78,88 @@ async def add(node: Node, question: asked.CapabilityAdd, responder: Responder) -
     except (OSError, UnicodeDecodeError) as problem:
         raise Problem(FailKind.FAILED, f"{path} cannot be read as text: {problem}") from problem
     known = reload_offers(node)
-    if offer.name in known and known[offer.name].path != path:
+    standing = known.get(offer.name)
+    changes = [] if standing is None else _changes(node, standing.offer, offer)
+    if standing is not None and standing.path != path and not question.replace:
+        differs = f"what would change: {', '.join(one['key'] for one in changes)}" if changes else "it says the same"
         raise Problem(
             FailKind.REFUSED,
-            f'you offer a "{offer.name}" already, by {known[offer.name].path}: remove it first, or choose another name',
+            f'you offer a "{offer.name}" already, by {standing.path}; {differs}; --replace takes the new file,'
+            " --replace --dry-run shows the difference",
         )
+    if standing is None and question.replace:
+        raise Problem(FailKind.NOT_FOUND, f'there is no "{offer.name}" to replace here{_nearest(offer.name, known)}')
     if not fits_with(offer, [one.offer for name, one in known.items() if name != offer.name]):
         raise Problem(FailKind.REFUSED, TOO_MUCH)
+    told: dict[str, Any] = {"changes": changes} if standing is not None else {}
+    if standing is not None and not changes:
+        told["notes"] = ["it says the same as what is offered"]
     if question.dry_run:
-        return Done(value={**_told(node, offer, None), "dry_run": True})
-    if offer.name not in known:
+        return Done(value={**_told(node, offer, None), **told, "dry_run": True})
+    if standing is None:
         put_file(node.home, offer.name, text)
+    elif standing.path != path:
+        put_in_place(standing.path, text)
     offers = await _advertise(node)
-    return Done(value=_told(node, offer, offers.get(offer.name)))
+    return Done(value={**_told(node, offer, offers.get(offer.name)), **told})
+
+
+def _changes(node: Node, old: Offer, new: Offer) -> list[dict[str, str]]:
+    """What a new file would change, key by key, as both would be shown."""
+    was, becomes = (_flat(_told(node, one, None), one) for one in (old, new))
+    keys = [*was, *(key for key in becomes if key not in was)]
+    absent = "-"
+    return [
+        {"key": key, "was": was.get(key, absent), "becomes": becomes.get(key, absent)}
+        for key in keys
+        if was.get(key, absent) != becomes.get(key, absent)
+    ]
+
+
+def _flat(told: dict[str, Any], offer: Offer) -> dict[str, str]:
+    place = offer.place
+    return {
+        "function": f"{told['function_name']}",
+        "definition": told["function"],
+        **{f"limits.{name}": text for name, text in told["limits"].items()},
+        "quantity": f"{offer.quantity_least} to {offer.quantity_most}",
+        "lead": show_duration(Fraction(offer.lead_ms)),
+        "time": told["rate"],
+        "price": told["price"],
+        "hours": told["hours"],
+        "automatic": "yes" if offer.automatic else "no",
+        **({} if offer.asset is None else {"asset": show_id(Kind.ASSET, offer.asset)}),
+        **({} if place is None else {"place": f"{place.lat_cdeg / 100}, {place.lon_cdeg / 100}"}),
+    }
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The offer that a name most likely means, as the end of a sentence; else all there are."""
+    names = list(known)
+    close = nearest(name, names)
+    if close is not None:
+        return f'; did you mean "{close}"?'
+    return "; you offer " + ", ".join(f'"{one}"' for one in names[:NAMED_MAX]) if names else "; nothing is offered"
 
 
 def _own(node: Node, text: str) -> OwnOffer:
     offers = reload_offers(node)
     candidates = [Candidate(kind=Kind.HASH, id=offer_id(name), name=name) for name in offers]
-    return offers[resolve(text, candidates, what="capability").name]
+    try:
+        return offers[resolve(text, candidates, what="capability").name]
+    except Problem as problem:
+        if problem.kind is not FailKind.NOT_FOUND:
+            raise
+    part = normalize("NFC", text.strip()).casefold()
+    begun = [name for name in offers if part and name.casefold().startswith(part)]
+    found = begun or [name for name in offers if part and part in name.casefold()]
+    if len(found) == 1:
+        return offers[found[0]]
+    if found:
+        choices = ", ".join(f'"{name}"' for name in found[:NAMED_MAX])
+        raise Problem(FailKind.USAGE, f"{text[:60]!r} means more than one capability: {choices}", {"choices": choices})
+    sentence = f"you offer no capability {text[:60]!r}{_nearest(text, offers)}"
+    raise Problem(FailKind.NOT_FOUND, sentence, {"asked": text[:60]})
 
 
 async def show(node: Node, question: asked.CapabilityShow, responder: Responder) -> Answer:
@@ -243,7 +312,7 @@ def _told(node: Node, offer: Offer, own: OwnOffer | None) -> dict[str, Any]:
         "function_name": short(Kind.FUNCTION, offer.function) if function is None else function.name,
         "limits": _limits(offer),
         "price": "asked of a person" if offer.price is None else _price(node, offer.price),
-        "rate": _rate(offer.time),
+        "rate": "not said: a job is reckoned to take no time" if _is_untimed(offer) else _rate(offer.time),
         "lead_time_ms": offer.lead_ms,
         "hours": _hours(offer) if offer.hours.spans else "always",
         "state": "offered" if own is not None else "known",
@@ -258,6 +327,11 @@ def _told(node: Node, offer: Offer, own: OwnOffer | None) -> dict[str, Any]:
         if advert is not None:
             value["until_ms"] = advert.until_ms
     return value
+
+
+def _is_untimed(offer: Offer) -> bool:
+    """Whether the calendar would never see this machine busy; only an offer that a person answers may be so."""
+    return not (offer.time.set_up or offer.time.per_piece or offer.time.per)
 
 
 def _limits(offer: Offer) -> dict[str, str]:

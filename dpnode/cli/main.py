@@ -1,8 +1,9 @@
 """The `dpnode` command: finds the asked command without importing the others, and turns its end into an exit status.
 
 0 done, 1 failed, 2 usage, 3 daemon down, 4 not found, 5 refused, 6 timed out, 7 needs a person, 8 verification
-failed, 130 stopped with Ctrl-C. Whatever goes wrong is one sentence on stderr (one JSON object on stdout with
-`--json`), never a traceback: that goes to a file beside the log.
+failed, 130 stopped with Ctrl-C. A home without keys is 4 and one without a network 5, whoever answers. Whatever goes
+wrong is one sentence on stderr (one JSON object on stdout with `--json`), never a traceback: that goes to a file
+beside the log.
 """
 
 import importlib

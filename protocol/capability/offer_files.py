@@ -32,6 +32,12 @@ from protocol.capability.units import (
     show_unit,
 )
 
+RATE_KEYS = ("set-up", "per-piece", "per")
+"""What a rate is made of, in a file."""
+MISSING_TIME = (
+    "missing: an automatic offer says how long a job takes, by set-up, per-piece or [time.per]; "
+    'write set-up = "0 min" where it takes no time, or automatic = false'
+)
 _LEAD_DAYS_MAX = 3660
 
 
@@ -61,7 +67,11 @@ def read_offer(text: str, file_name: str, catalogue: Catalogue, credits_known: M
         raise quantity.wrong("least", f"{least} is more than the most, {most}")
     quantity.end()
     limits = _limits(top.table("limits"), function)
+    automatic = top.flag("automatic", False)
     time = top.table("time")
+    if automatic and not any(time.has(key) for key in RATE_KEYS):
+        # Without it a job would take no time, and the policy would promise one machine to everybody at once.
+        raise time.wrong("", MISSING_TIME)
     lead_ms = _duration(time, "lead")
     if lead_ms > _LEAD_DAYS_MAX * 86_400_000:
         raise time.wrong("lead", f"at most {_LEAD_DAYS_MAX} days are allowed")
@@ -80,7 +90,7 @@ def read_offer(text: str, file_name: str, catalogue: Catalogue, credits_known: M
         hours=hours,
         place=_place(top.table("place")) if top.has("place") else None,
         asset=_asset(top),
-        automatic=top.flag("automatic", False),
+        automatic=automatic,
     )
     top.end()
     return offer

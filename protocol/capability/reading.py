@@ -110,8 +110,8 @@ class Section:
             raise self.wrong(key, "a text in quotes is expected")
         text = unicodedata.normalize("NFC", value.strip())
         if not text or len(text.encode()) > bytes_max or not is_plain(text):
-            what = f"1 to {bytes_max} bytes of text in signs of Unicode 14, none of them a control character, are expected"
-            raise self.wrong(key, what)
+            what = "of text without control characters or signs younger than Unicode 14 are expected"
+            raise self.wrong(key, f"1 to {bytes_max} bytes {what}")
         return text
 
     def texts(self, key: str, *, bytes_max: int = 200, most: int = 256) -> tuple[str, ...]:

@@ -30,11 +30,12 @@ _CAPABILITY = (
 )
 
 
-@command("add", example="dpnode cap add printer.toml", writes=True)
+@command("add", example="dpnode cap add printer.toml\ndpnode cap add printer.toml --replace --dry-run", writes=True)
 @click.argument("file", type=EXISTING_FILE)
-def add(run: Run, file: str) -> None:
+@click.option("--replace", is_flag=True, help="In place of your offer of the same name; tells what changes.")
+def add(run: Run, file: str, replace: bool) -> None:
     """Offer what a capability file describes; its advert is signed and sent to the members."""
-    run.ask(CapabilityAdd(path=file, dry_run=run.dry_run), _one)
+    run.ask(CapabilityAdd(path=file, replace=replace, dry_run=run.dry_run), _one)
 
 
 @command("list", example="dpnode cap list")
@@ -52,11 +53,11 @@ def list_capabilities(run: Run) -> None:
     )
 
 
-@command("show", example="dpnode cap show hash-k3q7m2")
-@click.argument("id")
-def show(run: Run, id: str) -> None:  # noqa: A002 - the argument's name in the usage line
-    """One capability, in full."""
-    run.ask(CapabilityShow(id=id), _one)
+@command("show", example='dpnode cap show hash-k3q7m2\ndpnode cap show "desk pr"')
+@click.argument("name")
+def show(run: Run, name: str) -> None:
+    """One capability in full, by its name, a part of it that only one has, or its id."""
+    run.ask(CapabilityShow(id=name), _one)
 
 
 def _one(value: Fields) -> Iterator[Block]:
@@ -76,15 +77,25 @@ def _one(value: Fields) -> Iterator[Block]:
         ("Until", "until_ms", shapes.when),
         ("File", "path", str),
     )
+    if value.get("changes"):
+        yield Table(
+            title="What changes",
+            columns=(
+                Column(title="Key", key="key"),
+                Column(title="Was", key="was"),
+                Column(title="Becomes", key="becomes"),
+            ),
+            rows=value["changes"],
+        )
     for note in value.get("notes", []):
         yield Note(text=note)
 
 
 @command("remove", example="dpnode cap remove hash-k3q7m2", writes=True)
-@click.argument("id")
-def remove(run: Run, id: str) -> None:  # noqa: A002
-    """Offer it no longer; proposals already made still stand."""
-    run.ask(CapabilityRemove(id=id, dry_run=run.dry_run), _one)
+@click.argument("name")
+def remove(run: Run, name: str) -> None:
+    """Offer it no longer; proposals already made still stand. Named as in `cap show`."""
+    run.ask(CapabilityRemove(id=name, dry_run=run.dry_run), _one)
 
 
 @command("import", example="dpnode cap import facility.json", writes=True)

@@ -11,6 +11,8 @@ class CapabilityAdd(Question):
 
     path: str
     """Absolute."""
+    replace: bool = False
+    """Put it in the place of the offer of the same name."""
     dry_run: bool = False
 
 

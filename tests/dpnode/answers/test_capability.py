@@ -61,6 +61,57 @@ async def test_a_capability_is_added_listed_shown_and_removed(grown: Grown, tmp_
         assert (await refused(ada, CapabilityShow(id="Desk printer"))).kind is FailKind.NOT_FOUND
 
 
+async def test_an_offer_is_replaced_only_where_that_is_said_and_what_changes_is_told(
+    grown: Grown, tmp_path: Path
+) -> None:
+    path = written(tmp_path)
+    dearer = written(tmp_path, PRINTER.replace("most = 250", "most = 180").replace('"0.50"', '"0.75"'), "dearer.toml")
+    async with running(grown.home) as ada:
+        await asked(ada, CreditOpen(symbol="EUR", redeemable="bread"))
+        nothing = await refused(ada, CapabilityAdd(path=path, replace=True))
+        assert nothing.kind is FailKind.NOT_FOUND and "nothing is offered" in nothing.sentence
+        await asked(ada, CapabilityAdd(path=path))
+        taken = await refused(ada, CapabilityAdd(path=dearer))
+        assert taken.kind is FailKind.REFUSED and "--replace" in taken.sentence
+        assert "limits.length, price" in taken.sentence
+        for dry_run in (True, False):
+            told = await asked(ada, CapabilityAdd(path=dearer, replace=True, dry_run=dry_run))
+            length, price = told["changes"]
+            assert (length["key"], length["was"], length["becomes"]) == (
+                "limits.length",
+                "up to 250 mm",
+                "up to 180 mm",
+            )
+            assert "0.50 EUR a piece" in price["was"] and "0.75 EUR a piece" in price["becomes"]
+            shown = await asked(ada, CapabilityShow(id="desk"))
+            assert shown["limits"]["length"] == ("up to 250 mm" if dry_run else "up to 180 mm")
+        assert len((await asked(ada, CapabilityList()))["capabilities"]) == 1
+        same = await asked(ada, CapabilityAdd(path=dearer, replace=True))
+        assert same["changes"] == [] and "the same" in same["notes"][0]
+
+
+async def test_a_capability_is_meant_by_a_part_of_its_name_that_only_it_has(grown: Grown, tmp_path: Path) -> None:
+    async with running(grown.home) as ada:
+        await asked(ada, CreditOpen(symbol="EUR", redeemable="bread"))
+        for number, name in enumerate(("Desk printer", "Cellar printer", "Desk")):
+            await asked(
+                ada, CapabilityAdd(path=written(tmp_path, PRINTER.replace("Desk printer", name), f"{number}.toml"))
+            )
+        for text, label in (
+            ("desk", "Desk"),
+            ("DESK P", "Desk printer"),
+            ("lar", "Cellar printer"),
+            ("cel", "Cellar printer"),
+        ):
+            assert (await asked(ada, CapabilityShow(id=text)))["label"] == label
+        several = await refused(ada, CapabilityShow(id="printer"))
+        assert several.kind is FailKind.USAGE and '"Cellar printer", "Desk printer"' in several.sentence
+        misspelt = await refused(ada, CapabilityShow(id="Celar printer"))
+        assert misspelt.kind is FailKind.NOT_FOUND and 'did you mean "Cellar printer"?' in misspelt.sentence
+        far = await refused(ada, CapabilityRemove(id="zzzzzz"))
+        assert 'you offer "' in far.sentence
+
+
 async def test_offers_stand_again_after_a_restart_and_a_broken_file_is_only_named(grown: Grown, tmp_path: Path) -> None:
     async with running(grown.home) as ada:
         await asked(ada, CreditOpen(symbol="EUR", redeemable="bread"))

@@ -51,6 +51,20 @@ def test_a_node_is_made_shown_and_its_words_confirmed(run: Run, home: Home) -> N
     assert run("id", "words")[0] == 4
 
 
+ANSWERED_WITHOUT_A_DAEMON = (
+    "ledger status", "ledger balance", "ledger verify", "ledger show ent-aaaaaaaa", "network show", "network members",
+    "job list", "job show job-aaaaaaaa", "asset list", "id nodes")  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ANSWERED_WITHOUT_A_DAEMON)
+def test_a_home_without_keys_is_one_status_and_one_without_a_network_another(run: Run, words: str) -> None:
+    status, _, err = run(*words.split())
+    assert status == 4 and "dpnode init" in err
+    run("init", "--name", "anna")
+    status, _, err = run(*words.split())
+    assert status == 5 and "this home has no network yet" in err
+
+
 def test_words_are_confirmed_with_a_comma_between_them(run: Run) -> None:
     run("init")
     words = json.loads(run("id", "words", "--json")[1])["words"]

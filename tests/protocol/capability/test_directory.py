@@ -51,7 +51,7 @@ def test_near_soon_and_automatic_come_first() -> None:
     """C-23"""
     one = Directory(catalogue())
     slow = router(more='[time]\nlead = "1 d"')
-    quick = router(more="automatic = true")
+    quick = router(more='automatic = true\n[time]\nset-up = "0 min"')
     one.put(advert(1, [slow], place=HERE))
     one.put(advert(2, [quick], place=THERE))
     one.put(advert(3, [quick], place=HERE))
@@ -73,7 +73,7 @@ def test_a_search_returns_no_more_than_asked_for_and_looks_further_where_the_bes
     here = directory(*((n, [router()]) for n in range(20)))
     assert len(here.find(want("cnc-milling", material="wood"), NOW_MS, limit=3)) == 3
     # These pass the columns (sorted sizes fit) and fail exactly: length and width have both a least and a most.
-    odd = router(more="automatic = true")
+    odd = router(more='automatic = true\n[time]\nset-up = "0 min"')
     limits = {
         "length": Limit(least=measure(10, "mm"), most=measure(20, "mm")),
         "width": Limit(least=measure(1, "mm"), most=measure(100, "mm")),

@@ -125,6 +125,16 @@ def test_a_wrong_offer_file_is_refused_with_file_key_and_the_nearest(old: str, n
     assert sentence in str(caught.value)
 
 
+def test_an_automatic_offer_that_does_not_say_how_long_a_job_takes_is_refused() -> None:
+    """C-15: else its machine is sold to everybody at once."""
+    head = 'name = "a"\nfunction = "sewing"\n'
+    for text in ("automatic = true", 'automatic = true\n[time]\nlead = "1 h"'):
+        with pytest.raises(WrongFile, match=r"^offer\.toml: time: missing: an automatic offer says how long"):
+            offer(head + text)
+    for text in ("automatic = false", 'automatic = true\n[time]\nset-up = "0 min"'):
+        assert offer(head + text).time.set_up == 0
+
+
 def test_a_least_of_zero_is_refused_where_it_limits_nothing_and_allowed_where_the_function_has_it() -> None:
     """C-11"""
     assert offer('name = "a"\nfunction = "3d-printing-fdm"\n[limits]\ninfill = { least = 0, most = 50 }').limits[
