@@ -18,7 +18,8 @@ from dpnode.clock import now
 from dpnode.control.amounts import decimal_text
 from dpnode.errors import FailKind, Problem
 from dpnode.identity.identity import Identity
-from dpnode.shelf import check_head_row, pending_entries, read_chain, step_commit
+from dpnode.shelf import check_anchor_row, check_head_row, pending_entries, read_anchor, read_chain, step_commit
+from dpnode.store import questions
 from dpnode.store.journal import Record
 from dpnode.store.store import Store
 from dpnode.voting import Remembered, own_certificate, remembered
@@ -103,6 +104,9 @@ async def load_chain(store: Store, charter: Charter) -> Chain:
     chain = read_chain(charter, meta, pairs)
     head = await store.head()
     check_head_row(chain, None if head is None else head.header)
+    anchor = read_anchor(meta)
+    named = await store.ask(questions.block_at(anchor.height)) if anchor.height else None
+    check_anchor_row(anchor, chain.head.height, None if named is None else named.id)
     return chain
 
 
@@ -147,6 +151,7 @@ async def assemble(
         directory=directory,
         conversation=conversation,
         shares=ShareOffers(chain, identity.member, identity.working, offered),
+        anchor=read_anchor(await store.meta()),
     )
     return Parts(core=core, offers=offers, catalogue=catalogue, policy=policy, voting=voting)
 

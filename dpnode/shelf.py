@@ -20,6 +20,7 @@ from ledger.errors import RemoteError
 from ledger.form import ID, MOMENT_MS, Int, Map
 from ledger.operations.members import key_standing
 from ledger.state import Overlay, State, View
+from protocol.replication.anchor import Anchor
 
 META_CHARTER = "charter"
 META_FOUNDING = "founding"
@@ -115,6 +116,30 @@ def read_founded(meta: dict[str, bytes]) -> Founded | None:
         return None
     signatures = dict(decode(meta[META_FOUNDING]))
     return Founded(charter=read_charter(meta[META_CHARTER]), signatures=signatures)
+
+
+def read_anchor(meta: dict[str, bytes]) -> Anchor:
+    """The block that the history must hold (P-56); one of height 0 where this home joined without any."""
+    return Anchor(*decode(meta[META_CHECKPOINT])) if META_CHECKPOINT in meta else Anchor()
+
+
+def check_anchor_row(anchor: Anchor, height: int, block: bytes | None) -> None:
+    """Raise `Problem` where a chain that has come to `height` holds another block than the invitation named (P-56)."""
+    if 0 < anchor.height <= height and block != anchor.block:
+        raise Problem(
+            FailKind.VERIFICATION,
+            f"the history stored here does not hold block {anchor.height} that the invitation names: it is not this "
+            "network's, and nothing is signed with it. Remove this home's ledger.db and ask for a new invitation",
+        )
+
+
+def false_history(height: int) -> str:
+    """What the owner is told when a certified history lacks the block of the invitation (P-56)."""
+    return (
+        f"somebody offers a history that does not hold block {height} that the invitation names, yet its witnesses "
+        "signed it: it is refused. Ask who invited you; if no other history comes, remove this home's ledger.db and "
+        "ask for a new invitation"
+    )
 
 
 def read_chain(charter: Charter, meta: dict[str, bytes], pairs: Iterable[tuple[bytes, bytes]]) -> Chain:

@@ -52,6 +52,7 @@ from protocol.messages import (
     Talk,
     read_message,
 )
+from protocol.replication.anchor import Anchor
 from protocol.replication.directory_peer import DirectoryPeer
 from protocol.replication.ledger_peer import LedgerPeer
 from protocol.share_offers import AcceptShares, OfferShares, ShareOffers
@@ -80,9 +81,11 @@ class Core:
         directory: DirectoryPeer,
         conversation: Conversation,
         shares: ShareOffers | None = None,
+        anchor: Anchor | None = None,
     ) -> None:
         self.me = me
         self.ledger = LedgerPeer(chain, member=me.member, signer=me.signer, replica=replica, pending=pending)
+        self.ledger.anchor = anchor or Anchor()
         self.directory = directory
         self.introducers: set[PeerId] = set()
         """Machines that are trusted to serve the ledger before it says whose they are: the inviter's."""

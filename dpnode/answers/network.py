@@ -22,8 +22,7 @@ from dpnode.founding import check_root, make_network
 from dpnode.net import JOIN_PROTOCOL, Polite
 from dpnode.net.api import CannotConnect, NetError, PeerId, Refusal, RequestRefused
 from dpnode.node import Node
-from dpnode.shelf import Founded
-from dpnode.store import questions
+from dpnode.shelf import Founded, false_history
 from ledger.chain import Chain
 from ledger.entry import Entry
 from ledger.errors import Refusal as LedgerRefusal
@@ -73,9 +72,7 @@ async def invite(node: Node, question: NetworkInvite, responder: Responder) -> A
     chain = node.core.chain
     seed = secrets.token_bytes(32)
     until_ms = max(now().wall_ms, chain.head.time_ms) + question.lasts_ms
-    operation = inviting(
-        SigningKey(seed), member=node.identity.member, network=chain.network, until_ms=until_ms
-    )
+    operation = inviting(SigningKey(seed), member=node.identity.member, network=chain.network, until_ms=until_ms)
     if question.dry_run:
         node.dry_run([operation])
         return Done(value={"dry_run": True, "expires_ms": until_ms})
@@ -153,8 +150,7 @@ async def join(node: Node, question: NetworkJoin, responder: Responder) -> Answe
         node.core.introducers.add(peer)
         net.keep(peer, invitation.addresses)
         net.recheck()
-        await _caught_up(node, outcome.height, responder)
-        await _check_history(node, invitation)
+        await _caught_up(node, max(outcome.height, invitation.height), responder)
         return Done(value=entered(node, founded, node.core.chain.head.height, False))
     raise Problem(FailKind.TIMED_OUT, "joining took too long; what was recorded goes on in the background")
 
@@ -198,26 +194,20 @@ async def _until_final(node: Node, peer: PeerId, invitation: Invitation, entry: 
 
 
 async def _caught_up(node: Node, height: int, responder: Responder) -> None:
-    """Wait until this home's ledger holds the block in which we became a member."""
+    """Wait until this home's ledger holds the block in which we became a member, and the one that the invitation names.
+
+    Raises `Problem` as soon as the history that is offered turns out not to hold that one (P-56).
+    """
     core = node.core
     while core.chain.head.height < height:
         moved = node.moved
         done = core.chain.head.height
         await responder.progress({"text": "fetching the ledger", "done": done, "of": height})
-        await moved.wait()
-
-
-async def _check_history(node: Node, invitation: Invitation) -> None:
-    """The block the invitation named must stand in the history we were given."""
-    if invitation.height == 0:
-        return
-    found_block = await node.store.ask(questions.block_at(invitation.height))
-    if found_block is None or found_block.id != invitation.block:
-        raise Problem(
-            FailKind.VERIFICATION,
-            f"the history fetched does not hold block {invitation.height} that the invitation names: it is not this "
-            "network's. Remove this home's ledger.db and ask for a new invitation",
-        )
+        # A range that is refused moves no head.
+        with trio.move_on_after(ASK_AGAIN_S):
+            await moved.wait()
+        if core.ledger.anchor.is_missed:
+            raise Problem(FailKind.VERIFICATION, false_history(core.ledger.anchor.height))
 
 
 def entered(node: Node, founded: Founded, height: int, dry_run: bool) -> dict[str, Any]:

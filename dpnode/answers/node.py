@@ -17,7 +17,7 @@ from dpnode.control.server import Responder
 from dpnode.identity.seal import sealed_root
 from dpnode.net import PeerId, show_peer_id
 from dpnode.node import Node
-from dpnode.shelf import META_CHECKED
+from dpnode.shelf import META_CHECKED, false_history
 from ledger.canonical import decode
 from ledger.names import Kind, show_id
 from ledger.operations.members import member_of_peer
@@ -79,6 +79,8 @@ def reminders(node: Node) -> list[str]:
         lines.append("no network yet: `dpnode network found NAME`, or `dpnode network join INVITATION`")
         return lines
     chain = node.core.chain
+    if node.core.ledger.anchor.is_missed:
+        lines.append(false_history(node.core.ledger.anchor.height))
     if chain.place_of(node.identity.member) is not None and node.parts.voting != "voting":
         lines.append(f"this witness does not vote: {node.parts.voting}")
     if node.parts.voting == "voting" and node.core.ledger.is_stalled(now()):

@@ -40,6 +40,7 @@ from protocol.limits import (
     RANGE_BYTES_MAX,
 )
 from protocol.messages import AskRange, Blocks, Entries, NewHead
+from protocol.replication.anchor import Anchor
 from protocol.replication.ballot import own_votes
 from protocol.replication.neighbours import Neighbours
 from protocol.replication.pool import Pool, Verdict
@@ -67,6 +68,7 @@ class LedgerPeer:
         self.sync = CatchingUp()
         self.clock_is_confirmed = False
         """The owner said that the clock is right although the last block is long past; one block forgets it."""
+        self.anchor = Anchor()
         self.neighbours = Neighbours(chain)
         self._member = member
         self._signer = signer
@@ -236,6 +238,7 @@ class LedgerPeer:
             if not blocks:
                 return self._ask(now)
             step = self.chain.advance(blocks, read_certificate(message.certificate))
+            self.anchor.check(blocks)
         except RemoteError as problem:
             self.sync.failed(peer)
             return [
@@ -271,7 +274,7 @@ class LedgerPeer:
             return []
         candidates = self.pool.candidates(self.chain.state, self._block_time_ms(now), self.chain.charter.limits)
         step = self.chain.build(candidates, now.wall_ms, replica.view)
-        effects = self._ended(self.pool.discard(() if step is None else step.left), now)
+        effects = self._ended(self.pool.discard(self.pool.unknown() if step is None else step.left), now)
         if step is None:
             return effects
         block = step.blocks[0]

@@ -47,8 +47,6 @@ _DEAD = frozenset(
     }
 )
 """Refusals after which an entry will never be includable."""
-_ENDED = frozenset({Reason.KEY_ENDED, Reason.UNKNOWN_KEY})
-"""Those that are as true of everything else under the key."""
 
 
 def _again_ms(entry: Entry, refusal: Refusal, time_ms: int, limits: Limits) -> int:
@@ -76,6 +74,8 @@ class Pool:
         """Until which block time nothing of a key can be included, unless something of it comes or goes."""
         self._dead: list[tuple[Entry, Refusal]] = []
         """What was found never to be includable while a block was made."""
+        self._unknown: list[tuple[Entry, Refusal]] = []
+        """What stands under keys that the state before the block being made does not know."""
         self._lapse_ms = INTEGER_MAX
         """Up to this block time nothing here has lapsed."""
 
@@ -129,6 +129,7 @@ class Pool:
         A key of which nothing can be included is not looked at again before time or something new may have changed
         that: else a backlog that nobody can include would be judged anew for every block.
         """
+        self._unknown.clear()
         keys = [key for key in self._by_key if self._stuck.get(key, 0) <= time_ms]
         queues = [self._includable(view, key, time_ms, limits) for key in keys]
         while queues:
@@ -150,13 +151,17 @@ class Pool:
             if entry.sequence > last + (SEQUENCE_WINDOW if entry.skips else 1):
                 break
             refusal = None if is_open else check_includable(view, self._network, entry, time_ms, limits)
+            if refusal is not None and refusal.reason is Reason.UNKNOWN_KEY:
+                # The block itself may make it known.
+                self._unknown += [(one, refusal) for one in self._by_key[key].values()]
+                refusal = None
             if refusal is None:
                 # After the first it is for the block itself to judge.
                 is_open, last = True, entry.sequence
                 yield entry
                 continue
             # Only one that skips can follow it: its number stays open.
-            if refusal.reason in _ENDED:
+            if refusal.reason is Reason.KEY_ENDED:
                 self._dead += [(one, refusal) for one in self._by_key[key].values()]
                 break
             if refusal.reason in _DEAD:
@@ -197,6 +202,10 @@ class Pool:
         for entry in void:
             self._remove(entry.id)
         return void
+
+    def unknown(self) -> list[tuple[Entry, Refusal]]:
+        """What stands under keys unknown when candidates were last asked for; dead where no block was made."""
+        return list(self._unknown)
 
     def discard(self, left: Iterable[tuple[Entry, Refusal]]) -> list[tuple[Entry, str]]:
         """Forget candidates that can never be included, those left and those noted; with the refusal's code."""

@@ -1,6 +1,6 @@
 """Blocks a hostile peer serves: each field changed, cut, reordered, forged; a reader's ledger stays as it was.
 
-SPEC P-31, P-32, P-35, P-36; B-9, B-10, B-11, B-12; V-3.
+SPEC P-31, P-32, P-35, P-36, P-56; B-9, B-10, B-11, B-12; V-3.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from protocol.effects import Commit, Effect
 from protocol.inputs import Quiet
 from protocol.limits import RANGE_DEADLINE_MS, RANGES_QUEUED_MAX
 from protocol.messages import AskRange, Blocks, NewHead
+from protocol.replication.anchor import Anchor
 from tests.protocol.stand import ANN, BEN, CAT, Stand, is_rejected, of, profile, said
 from tests.simulation.town import START_MS
 
@@ -241,9 +242,48 @@ def test_a_liar_about_its_height_halts_neither_the_witness_nor_who_catches_up() 
     assert cat.height == 5
 
 
+def guest(named: Stand) -> Stand:
+    """A reader whose invitation named block 2 of a ledger."""
+    ben = Stand(BEN)
+    ben.ledger.anchor = Anchor(2, read_block(named.disk.blocks[1].body).header.id)
+    return ben
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_certified_history_without_the_block_of_the_invitation_is_refused_as_it_passes(first: int) -> None:
+    """P-56: the same witness signed another history under the same charter."""
+    ben, other = guest(SOURCE), Stand()
+    for n in range(3):
+        other.at_ms += 20
+        other.submit(profile(f"told otherwise {n}"))
+        other.block()
+    if first:
+        ben.hear(ANN, other.range(1, first))
+        ben.give(Quiet())
+    before = ben.state()
+    ben.hear(ANN, other.range(1 + first))
+    effects = ben.give(Quiet())
+    assert is_rejected(effects) and not of(effects, Commit)
+    assert ben.ledger.anchor.is_missed
+    assert ben.state() == before and ben.height == first
+
+
+def test_a_history_with_the_block_of_the_invitation_raises_no_alarm() -> None:
+    ben = guest(SOURCE)
+    ben.hear(ANN, GOOD)
+    ben.give(Quiet())
+    assert ben.height == len(GOOD.blocks)
+    assert not ben.ledger.anchor.is_missed
+
+
+def test_garbage_at_that_height_raises_no_alarm() -> None:
+    ben = guest(SOURCE)
+    ben.hear(ANN, replace(GOOD, certificate=b"\x80"))
+    assert is_rejected(ben.give(Quiet()))
+    assert not ben.ledger.anchor.is_missed
+
+
 def test_a_witness_signs_no_second_block_in_a_view_whatever_it_is_told() -> None:
-    replica = Replica(
-        network=bytes(32), epoch=1, keys=[ANN.voting.public], place=0, signer=ANN.voting, floor=0
-    )
+    replica = Replica(network=bytes(32), epoch=1, keys=[ANN.voting.public], place=0, signer=ANN.voting, floor=0)
     assert replica.step(Proposed(view=1, block=b"a" * 32))
     assert replica.step(Proposed(view=1, block=b"b" * 32)) == []

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from dpnode.answers.network import _check_history
 from dpnode.errors import FailKind, Problem
 from dpnode.founding import check_root, make_network
 from dpnode.identity.identity import Identity, make_identity
@@ -19,7 +16,6 @@ from ledger.chain import Chain
 from ledger.charter import check_founding
 from ledger.keys import SigningKey
 from ledger.operations.membership import peer_id_of
-from protocol.joining import Invitation
 
 ENTROPY = bytes(range(32))
 SEED = root_seed(ENTROPY, 0)
@@ -70,33 +66,3 @@ def test_a_name_that_cannot_stand_in_a_charter_is_refused_with_a_sentence(identi
     with pytest.raises(Problem, match="cannot be a charter") as problem:
         make_network(identity, name=name, purpose="y", root_seed=SEED)
     assert problem.value.kind is FailKind.REFUSED
-
-
-@pytest.mark.parametrize(
-    ("height", "found", "holds"), [(0, None, True), (5, b"b", True), (5, b"x", False), (5, None, False)]
-)
-async def test_a_history_without_the_block_of_the_invitation_is_not_this_networks(
-    height: int, found: bytes | None, holds: bool
-) -> None:
-    """P-56."""
-
-    async def ask(question: Any) -> Any:
-        return None if found is None else SimpleNamespace(id=found * 32)
-
-    invitation = Invitation(
-        network=bytes(32),
-        peer=b"p",
-        addresses=(),
-        seed=bytes(32),
-        until_ms=0,
-        height=height,
-        block=b"b" * 32,
-        certificate=b"",
-    )
-    node: Any = SimpleNamespace(store=SimpleNamespace(ask=ask))
-    if holds:
-        await _check_history(node, invitation)
-        return
-    with pytest.raises(Problem, match="does not hold block 5") as problem:
-        await _check_history(node, invitation)
-    assert problem.value.kind is FailKind.VERIFICATION

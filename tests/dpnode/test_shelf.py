@@ -10,10 +10,12 @@ from dpnode.errors import FailKind, Problem
 from dpnode.shelf import (
     META_CHECKPOINT,
     META_HEAD,
+    check_anchor_row,
     check_head_row,
     founding_commit,
     pending_entries,
     pending_row,
+    read_anchor,
     read_chain,
     read_founded,
     step_commit,
@@ -24,6 +26,7 @@ from ledger.keys import SigningKey
 from protocol.effects import Commit
 from protocol.inputs import Quiet
 from protocol.joining import inviting
+from protocol.replication.anchor import Anchor
 from tests.protocol.stand import ANN, BEN, CAT, Stand, now, of, profile
 from tests.simulation.town import DAY_MS, START_MS, joining
 
@@ -44,6 +47,30 @@ def test_a_network_is_read_back_as_it_was_founded() -> None:
     assert read_founded(meta) == ann.founded
     assert decode(meta[META_CHECKPOINT]) == [7, b"b" * 32]
     assert META_CHECKPOINT not in dict(founding_commit(ann.founded).meta)
+
+
+def test_the_block_of_the_invitation_is_read_back_and_a_founder_has_none() -> None:
+    ann = Stand()
+    anchor = read_anchor(dict[str, Any](founding_commit(ann.founded, (7, b"b" * 32)).meta))
+    assert (anchor.height, anchor.block) == (7, b"b" * 32)
+    assert read_anchor({}).height == 0
+
+
+@pytest.mark.parametrize(
+    ("at", "height", "found", "holds"),
+    [(0, 9, None, True), (5, 4, None, True), (5, 5, b"b", True), (5, 9, b"x", False), (5, 9, None, False)],
+)
+def test_a_stored_history_without_the_block_of_the_invitation_is_not_started_with(
+    at: int, height: int, found: bytes | None, holds: bool
+) -> None:
+    """P-56."""
+    stored = None if found is None else found * 32
+    if holds:
+        check_anchor_row(Anchor(at, b"b" * 32), height, stored)
+        return
+    with pytest.raises(Problem, match="does not hold block 5") as problem:
+        check_anchor_row(Anchor(at, b"b" * 32), height, stored)
+    assert problem.value.kind is FailKind.VERIFICATION
 
 
 def test_a_home_without_a_network_has_none() -> None:

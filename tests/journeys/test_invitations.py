@@ -167,3 +167,5 @@ def test_a_guest_accepts_no_history_without_the_block_that_its_invitation_names(
         problem = why_not(eve, write_invitation(named))
         assert problem.kind is FailKind.VERIFICATION
         assert "does not hold block 1 that the invitation names" in problem.sentence
+        assert any("does not hold block 1" in one for one in eve.status()["reminders"])
+        assert eve.reads(LedgerStatus())["height"] == 0

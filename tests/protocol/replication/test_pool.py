@@ -291,6 +291,14 @@ def test_a_key_that_ends_takes_all_its_entries_along() -> None:
     assert [one.key for one in made.all()] == [ANN.working.public]
 
 
+def test_under_a_key_nobody_knows_entries_wait_for_one_block_that_may_make_it_known() -> None:
+    made = held(entry(1, who=CAT), entry(2, who=CAT))
+    assert len(list(made.candidates(VIEW, START_MS, Limits()))) == 2
+    assert made.discard(()) == [] and len(made) == 2
+    assert {code for _, code in made.discard(made.unknown())} == {"entry.unknown-key"}
+    assert len(made) == 0
+
+
 # -- P-17: a backlog that nobody can include
 
 
