@@ -1,6 +1,6 @@
 """The chain as one node holds it: the charter, the final state, and the head they have come to.
 
-`Chain` executes; it does not decide the order. A leader asks it to `build` a block, a witness to `check` one, a
+`Chain` executes; it does not decide the order. A leader asks it to `make` a block, a witness to `try_block` one, a
 reader to `advance` over a range that a certificate covers. Nothing changes the state but `take`, and what `take` made
 final stays (invariants 4 and 5).
 """
@@ -19,7 +19,7 @@ from ledger.errors import Refusal, RemoteError
 from ledger.fold import Executed, choose, execute
 from ledger.keys import MemberId, PublicKey
 from ledger.operations import due
-from ledger.state import Overlay, Settled, State
+from ledger.state import Overlay, Settled, State, View, merged
 
 CLOCK_SKEW_MS = 120_000
 """How far a new block's time may be from a witness's clock (SPEC V-13)."""
@@ -56,6 +56,52 @@ class Advance:
     head: Head
     left: tuple[tuple[Entry, Refusal], ...] = ()
     """Candidates a leader could not include; empty for blocks of others."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Branch:
+    """A valid block above the head that is not final yet."""
+
+    block: Block
+    parent: Branch | None
+    """None where it stands on the head."""
+    after: Overlay
+    """The state after it."""
+    settled: Settled
+    closes: bool
+    """Whether it changes the witnesses and so ends its epoch."""
+
+    def path(self) -> list[Branch]:
+        """From above the head to this one."""
+        found: list[Branch] = []
+        branch: Branch | None = self
+        while branch is not None:
+            found.append(branch)
+            branch = branch.parent
+        return found[::-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A leader's own block."""
+
+    branch: Branch
+    left: tuple[tuple[Entry, Refusal], ...]
+    """Candidates that could not be included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What a block stands on."""
+
+    view: View
+    height: int
+    block: bytes
+    time_ms: int
+    above: int
+    """The view that its own must be above."""
+    voters: bytes
+    """The hash of the witness list."""
 
 
 class Chain:
@@ -109,65 +155,138 @@ class Chain:
         return due.next_ms(self.state)
 
     def build(self, candidates: Iterable[Entry], time_ms: int, view: int) -> Advance | None:
-        """The block a leader proposes at `time_ms`, or None where there is nothing to put into one (SPEC B-10)."""
-        time_ms = max(time_ms, self.head.time_ms + 1)
-        tx = Overlay(self.state)
-        height = self.head.height + 1
-        done = choose(tx, self.network, height, time_ms, candidates, self.charter.limits)
+        """The block that one witness alone makes final at `time_ms`; None where there is nothing to put into one."""
+        made = self.make(None, candidates, time_ms, view)
+        return None if made is None else self.step([made.branch], view, made.left)
+
+    # -- blocks that are not final yet
+
+    def make(self, parent: Branch | None, candidates: Iterable[Entry], time_ms: int, view: int) -> Made | None:
+        """A leader's block on `parent` (None: on the head), or None where there is nothing for it (SPEC B-10)."""
+        ground = self._ground([] if parent is None else [parent])
+        time_ms = max(time_ms, ground.time_ms + 1)
+        tx = Overlay(ground.view)
+        done = choose(tx, self.network, ground.height + 1, time_ms, candidates, self.charter.limits)
         if not done.entries and not done.due_items:
             return None
-        settled = self.state.settle(tx.changes)
+        settled = self.state.settle(tx.changes, _below(parent))
         block = make_block(
             network=self.network,
             epoch=self.head.epoch,
             view=view,
-            height=height,
-            parent=self.head.block,
+            height=ground.height + 1,
+            parent=ground.block,
             time_ms=time_ms,
             state_root=settled.root,
-            witnesses=witnesses_hash(self.witnesses),
+            witnesses=ground.voters,
             entries=done.entries,
             outcomes=done.outcomes,
         )
-        head = self._after(block, settled, view, len(done.entries))
-        return Advance(blocks=(block,), settled=settled, head=head, left=done.left)
+        return Made(branch=self._branch(parent, block, tx, settled), left=done.left)
+
+    def try_block(self, parent: Branch | None, block: Block) -> Branch:
+        """What `block` does on `parent` (None: on the head); raises `BadRange` unless every rule holds (SPEC B-11)."""
+        ground = self._ground([] if parent is None else [parent])
+        self._check_header(block, ground)
+        tx = Overlay(ground.view)
+        self._run(tx, block)
+        settled = self.state.settle(tx.changes, _below(parent))
+        if settled.root != block.header.state_root:
+            raise BadRange(f"block {block.header.height} names another state than its entries make")
+        return self._branch(parent, block, tx, settled)
+
+    def step(self, path: Sequence[Branch], view: int, left: tuple[tuple[Entry, Refusal], ...] = ()) -> Advance:
+        """Everything from the head to the end of `path` (branches, each on the one before), final in `view`."""
+        blocks = tuple(branch.block for branch in path)
+        settled = merged([branch.settled for branch in path])
+        entries = sum(len(block.entries) for block in blocks)
+        head = self._after(blocks[-1], settled, view, entries, closes=path[-1].closes)
+        return Advance(blocks=blocks, settled=settled, head=head, left=left)
+
+    def _branch(self, parent: Branch | None, block: Block, tx: Overlay, settled: Settled) -> Branch:
+        below = self.state if parent is None else parent.after
+        return Branch(block=block, parent=parent, after=tx, settled=settled, closes=_closes(below, settled.changes))
+
+    def _ground(self, path: Sequence[Branch]) -> _Ground:
+        if not path:
+            head = self.head
+            return _Ground(
+                view=self.state,
+                height=head.height,
+                block=head.block,
+                time_ms=head.time_ms,
+                above=head.view,
+                voters=witnesses_hash(self.witnesses),
+            )
+        header = path[-1].block.header
+        return _Ground(
+            view=path[-1].after,
+            height=header.height,
+            block=header.id,
+            time_ms=header.time_ms,
+            above=header.view,
+            voters=header.witnesses,
+        )
 
     def check(self, blocks: Sequence[Block], view: int) -> Advance:
         """What `blocks` do on top of the head; raises `BadRange` unless every rule holds (SPEC B-9 to B-12).
 
-        The state root is compared at the end of the range, before anything is stored.
+        The state root is compared at the end of the range, before anything is stored. A block that changes the
+        witnesses closes its epoch, so it can only be the last.
         """
         if not blocks:
             raise BadRange("the range is empty")
         tx = Overlay(self.state)
-        voters = witnesses_hash(self.witnesses)
-        height, parent, time_ms = self.head.height, self.head.block, self.head.time_ms
-        above = self.head.view
+        ground = self._ground([])
+        witnesses = self.state.raw(b"witnesses")
+        closes = False
         for block in blocks:
+            if closes:
+                raise BadRange(f"block {block.header.height} follows a change of the witnesses that was not final")
+            self._check_header(block, ground)
+            if block.header.view > view:
+                raise BadRange(f"block {block.header.height} names a view beyond the certificate's")
+            self._run(tx, block)
+            closes = tx.raw(b"witnesses") != witnesses
             header = block.header
-            where = f"block {header.height}"
-            if header.network != self.network:
-                raise BadRange(f"{where} is of another network")
-            if header.height != height + 1 or header.parent != parent:
-                raise BadRange(f"{where} does not follow block {height}")
-            if header.time_ms <= time_ms:
-                raise BadRange(f"{where} is not later than its parent")
-            if header.epoch != self.head.epoch or header.witnesses != voters:
-                raise BadRange(f"{where} names another epoch or other witnesses")
-            if not above < header.view <= view:
-                raise BadRange(f"{where} names a view that is not between its parent's and the certificate's")
-            done = self._execute(tx, block)
-            if not done.entries and not done.due_items:
-                raise BadRange(f"{where} holds nothing")
-            if done.outcomes != block.outcomes:
-                raise BadRange(f"{where} records an outcome that the rules do not give")
-            height, parent, time_ms, above = header.height, header.id, header.time_ms, header.view
+            ground = _Ground(
+                view=tx,
+                height=header.height,
+                block=header.id,
+                time_ms=header.time_ms,
+                above=header.view,
+                voters=header.witnesses,
+            )
         settled = self.state.settle(tx.changes)
         last = blocks[-1]
         if settled.root != last.header.state_root:
-            raise BadRange(f"block {height} names another state than its entries make")
+            raise BadRange(f"block {last.header.height} names another state than its entries make")
         entries = sum(len(block.entries) for block in blocks)
-        return Advance(blocks=tuple(blocks), settled=settled, head=self._after(last, settled, view, entries))
+        head = self._after(last, settled, view, entries, closes=closes)
+        return Advance(blocks=tuple(blocks), settled=settled, head=head)
+
+    def _check_header(self, block: Block, ground: _Ground) -> None:
+        """B-11: it continues the one below."""
+        header = block.header
+        where = f"block {header.height}"
+        if header.network != self.network:
+            raise BadRange(f"{where} is of another network")
+        if header.height != ground.height + 1 or header.parent != ground.block:
+            raise BadRange(f"{where} does not follow block {ground.height}")
+        if header.time_ms <= ground.time_ms:
+            raise BadRange(f"{where} is not later than its parent")
+        if header.epoch != self.head.epoch or header.witnesses != ground.voters:
+            raise BadRange(f"{where} names another epoch or other witnesses")
+        if header.view <= ground.above:
+            raise BadRange(f"{where} names a view that is not above its parent's")
+
+    def _run(self, tx: Overlay, block: Block) -> None:
+        """B-10, B-12: it holds something, and every outcome is the one the rules give."""
+        done = self._execute(tx, block)
+        if not done.entries and not done.due_items:
+            raise BadRange(f"block {block.header.height} holds nothing")
+        if done.outcomes != block.outcomes:
+            raise BadRange(f"block {block.header.height} records an outcome that the rules do not give")
 
     def advance(self, blocks: Sequence[Block], certificate: Certificate) -> Advance:
         """What `blocks` do, once `certificate` shows the last of them final; raises `BadRange` or `BadCertificate`."""
@@ -193,13 +312,24 @@ class Chain:
             raise BadRange(f"block {header.height} holds an entry that may not stand there: {done.detail}")
         return done
 
-    def _after(self, block: Block, settled: Settled, view: int, entries: int) -> Head:
+    def _after(self, block: Block, settled: Settled, view: int, entries: int, *, closes: bool) -> Head:
         return Head(
             height=block.header.height,
             block=block.header.id,
             time_ms=block.header.time_ms,
             state_root=settled.root,
-            epoch=block.header.epoch,
-            view=view,
+            epoch=block.header.epoch + closes,
+            view=0 if closes else view,
             entries=self.head.entries + entries,
         )
+
+
+def _below(parent: Branch | None) -> list[Settled]:
+    """What is settled between the head and the end of `parent`, oldest first."""
+    return [] if parent is None else [branch.settled for branch in parent.path()]
+
+
+def _closes(before: View, changes: dict[bytes, bytes | None]) -> bool:
+    """Whether these changes give the network other witnesses, so that the block ends its epoch (V-23)."""
+    after = changes.get(b"witnesses")
+    return after is not None and after != before.raw(b"witnesses")

@@ -69,6 +69,20 @@ class Settled:
     """32 bytes: the state's root after the changes."""
 
 
+def merged(layers: Sequence[Settled]) -> Settled:
+    """Several settled changes, oldest first and each on the one before, as one; there is at least one."""
+    if len(layers) == 1:
+        return layers[0]
+    changes: dict[bytes, bytes | None] = {}
+    nodes: dict[int, bytes] = {}
+    keys: dict[int, list[bytes]] = {}
+    for layer in layers:
+        changes |= layer.changes
+        nodes |= layer.tree.nodes
+        keys |= layer.tree.keys
+    return Settled(changes, TreeChange(nodes, keys), layers[-1].root)
+
+
 class State(_Reading):
     """What is final: the base every overlay stands on."""
 
@@ -187,6 +201,10 @@ class Overlay(_Reading):
     def delete(self, key: bytes) -> None:
         """Remove `key`; no error where it was not there."""
         self.changes[key] = None
+
+    def rest_on(self, below: View) -> None:
+        """Stand on `below` from now on, which reads the same: what was below has become part of it."""
+        self._below = below
 
     def absorb(self, above: Overlay) -> None:
         """Take over the changes of an overlay that stands on this one."""

@@ -1,186 +1,240 @@
-"""One witness: which votes it casts, and when a quorum has made a block final (SPEC V-6 to V-12).
+"""One witness in one epoch: Simplex (Chan and Pass, eprint 2023/463), quiet, durable and able to hand over (SPEC V).
 
-A pure machine: ``step(event) -> effects``. The votes of an effect list are made durable before anything after them
-happens, so no power cut can make a witness contradict itself. The quorum is that of the epoch's list, whatever its
-size; with one witness its own vote is the quorum and a block is notarized and finalized in the step that proposes it.
+A pure machine: ``step(event, now) -> effects``. It agrees on block ids; what stands in a block is the `Tree`'s matter.
+Everything it signs goes out in one `Write` before anything that follows from it, so no power cut makes it contradict
+itself. Without work (an entry that could be included, a due item, a proposal, a notarized block that is not final) it
+sets no timer and says nothing. n = 1 is no special case: its own vote is the quorum, and a block is final in the step
+that makes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
-from ledger.consensus.votes import Certificate, VoteKind, quorum, sign_vote, vote_id
-from ledger.errors import LocalError
-from ledger.keys import PublicKey, Signature, SigningKey, verify
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vote:
-    """One witness's word on one view."""
-
-    epoch: int
-    view: int
-    kind: VoteKind
-    block: bytes
-    """32 bytes; empty for a nullification."""
-    witness: int
-    """The place in the epoch's list."""
-    signature: Signature
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposed:
-    """The leader's block for the current view, checked and executed here."""
-
-    view: int
-    block: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoteSeen:
-    """A vote from outside, its signature not yet checked."""
-
-    vote: Vote
-
-
-Event = Proposed | VoteSeen
-
-VIEWS_AHEAD_MAX = 64
-"""Loose votes are kept for so many views beyond the current one (V-12): a lying witness fills no memory."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cast:
-    """A vote of our own: durable first, then sent to the other witnesses."""
-
-    vote: Vote
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certified:
-    """A quorum agreed."""
-
-    certificate: Certificate
-
-
-Effect = Cast | Certified
+from ledger.block import Block
+from ledger.consensus import deciding, hearing
+from ledger.consensus.book import Book, Moment, Out
+from ledger.consensus.signer import Signer
+from ledger.consensus.tree import Tree, Verdict
+from ledger.consensus.votes import Certificate, Vote, VoteKind
+from ledger.consensus.words import Effect, Event, Finalized, Heard, Met, Proposal, Settled, Started, Woken
+from ledger.keys import PublicKey
 
 
 class Replica:
     """The voting state of one witness in one epoch."""
 
     def __init__(
-        self, *, network: bytes, epoch: int, keys: Sequence[PublicKey], place: int, signer: SigningKey, floor: int
+        self,
+        tree: Tree,
+        *,
+        network: bytes,
+        epoch: int,
+        keys: Sequence[PublicKey],
+        place: int,
+        signer: Signer | None,
+        floor: int,
+        is_cleared: bool = False,
     ) -> None:
-        if keys[place] != signer.public:
-            raise LocalError("the voting key is not the one in the witness list")
-        self._network = network
-        self._epoch = epoch
-        self._keys = list(keys)
-        self._place = place
-        self._signer = signer
-        self.floor = floor
-        """The last view that is final: no vote at or below it."""
-        self.view = floor + 1
+        """`signer` None: takes part without a voice. `is_cleared`: nothing was ever signed in this epoch before."""
+        self._book = Book(
+            tree,
+            network=network,
+            epoch=epoch,
+            keys=keys,
+            place=place,
+            signer=signer,
+            floor=floor,
+            is_cleared=is_cleared,
+        )
+
+    # -- what the owner sees
+
+    @property
+    def epoch(self) -> int:
+        """The epoch it votes in."""
+        return self._book.epoch
+
+    @property
+    def view(self) -> int:
         """The view being voted in."""
-        self._cast: dict[tuple[int, VoteKind], bytes] = {}
-        self._tally: dict[tuple[int, VoteKind, bytes], dict[int, Signature]] = {}
-        self._proposed: dict[int, bytes] = {}
+        return self._book.view
+
+    @property
+    def floor(self) -> int:
+        """The last view that is final."""
+        return self._book.views.floor
+
+    @property
+    def is_working(self) -> bool:
+        """Whether there is anything to agree on."""
+        return self._book.is_working
+
+    @property
+    def may_vote(self) -> bool:
+        """Whether this witness votes: it has its key and journal, and has heard what it signed before."""
+        return self._book.may_vote
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether it still asks what it signed before it was stopped."""
+        return not self._book.barrier.is_open
+
+    @property
+    def halted(self) -> str:
+        """Why it votes no more; empty while all is well."""
+        return self._book.signer.halted if self._book.signer is not None else ""
+
+    @property
+    def untimely(self) -> int:
+        """How many proposals in a row were refused for their time: many, and our own clock may be wrong."""
+        return self._book.untimely
 
     def leader(self, view: int) -> int:
         """The place of the witness who proposes in `view` (V-6)."""
-        return view % len(self._keys)
+        return self._book.leader(view)
 
-    @property
-    def is_leader(self) -> bool:
-        """Whether the current view is ours to propose in."""
-        return self.leader(self.view) == self._place and self.view not in self._proposed
+    # -- start
 
-    def restore(self, votes: Sequence[Vote]) -> None:
-        """Take back the votes a journal kept: none of them may ever be contradicted (V-9)."""
+    def restore(
+        self, *, floor: int, certificates: Iterable[Certificate], blocks: Iterable[Block], votes: Iterable[Vote]
+    ) -> None:
+        """Take back what the journal kept: nothing of it may ever be contradicted (V-9, consensus rule 12)."""
+        book = self._book
+        book.signed_floor = max(book.signed_floor, floor)
+        for block in blocks:
+            if block.header.epoch == book.epoch:
+                book.tree.add(block)
+        for certificate in certificates:
+            if certificate.epoch == book.epoch:
+                book.views.add(certificate)
+                book.journaled.add((certificate.view, certificate.kind))
+                if certificate.kind is not VoteKind.FINALIZE:
+                    book.view = max(book.view, certificate.view + 1)
         for vote in votes:
-            if vote.epoch == self._epoch and vote.witness == self._place and vote.view > self.floor:
-                self._cast[vote.view, vote.kind] = vote.block
-                self.view = max(self.view, vote.view + 1)
+            if vote.epoch == book.epoch and vote.view > book.views.floor:
+                self._restore_vote(vote)
 
-    def step(self, event: Event) -> list[Effect]:
-        """Take one event in; effects are to be performed in order."""
+    def _restore_vote(self, vote: Vote) -> None:
+        book = self._book
+        if book.signer is not None:
+            book.signer.restore(vote)
+        book.view = max(book.view, vote.view)
+        made, _ = book.tally.add(vote)
+        if made is not None:
+            book.views.add(made)
+            if made.kind is not VoteKind.FINALIZE:
+                book.view = max(book.view, made.view + 1)
+        if vote.kind is VoteKind.NOTARIZE and book.leader(vote.view) == book.place:
+            block = book.tree.block(vote.block)
+            is_new = block is not None and block.header.view == vote.view
+            book.proposed[vote.view] = Proposal(vote=vote, block=block if is_new else None)
+            book.led = max(book.led, vote.view)
+
+    # -- the machine
+
+    def step(self, event: Event, now: Moment) -> list[Effect]:
+        """Take one event in; effects are performed in order."""
+        book = self._book
+        book.out = Out()
+        book.repair.source = event.peer if isinstance(event, Heard) else None
         match event:
-            case Proposed():
-                return self._propose(event)
-            case VoteSeen():
-                return self._count(event.vote)
+            case Started():
+                book.barrier.token = event.token
+                book.pace.entered(now.monotonic_ms)
+                hearing.ask_own(book)
+            case Heard():
+                hearing.heard(book, event, now)
+            case Met():
+                book.tell(event.peer, hearing.standing(book))
+                hearing.say_all(book, event.peer)
+                hearing.ask_own(book)
+            case Settled():
+                book.settle(event.certificate, now)
+            case Woken():
+                pass
             case _:
                 assert_never(event)
+        self._go(now)
+        return book.out.effects()
 
-    def _propose(self, event: Proposed) -> list[Effect]:
-        if event.view != self.view or event.view in self._proposed:
-            return []
-        self._proposed[event.view] = event.block
-        return self._vote(event.view, VoteKind.NOTARIZE, event.block)
+    def wake_ms(self, now: Moment) -> int | None:
+        """When `Woken` is next needed, on the monotonic clock."""
+        book = self._book
+        pace, moments = book.pace, [book.pace.repeat_ms]
+        if not book.barrier.is_open:
+            if (ready_ms := book.barrier.wake_ms(pace.delta_ms)) is not None:
+                moments.append(ready_ms)
+        elif not book.is_working:
+            return None
+        elif book.may_vote and not deciding.has_given_up(book):
+            moments.append(pace.give_up_ms(has_proposal=book.view in book.proposed))
+            if book.leader(book.view) == book.place and book.led < book.view:
+                moments.append(pace.carry_ms())
+        return min((moment for moment in moments if moment > now.monotonic_ms), default=now.monotonic_ms)
 
-    def _vote(self, view: int, kind: VoteKind, block: bytes) -> list[Effect]:
-        """The one place that holds the key; what contradicts an earlier vote is refused (V-8)."""
-        if view <= self.floor or self._contradicts(view, kind, block):
-            return []
-        self._cast[view, kind] = block
-        vote = Vote(
-            epoch=self._epoch,
-            view=view,
-            kind=kind,
-            block=block,
-            witness=self._place,
-            signature=sign_vote(self._signer, self._network, self._epoch, view, kind, block),
+    def _go(self, now: Moment) -> None:
+        """Everything that follows by itself, until nothing does."""
+        book = self._book
+        book.barrier.look(now.monotonic_ms, book.pace.delta_ms)
+        while not book.is_finalizing and not self._finalize(now):
+            self._wake(now)
+            before = (book.view, book.led, len(book.out.votes))
+            if book.is_working and book.may_vote:
+                deciding.propose(book, now)
+                deciding.notarize(book, now)
+                deciding.give_up(book, now)
+            if before == (book.view, book.led, len(book.out.votes)):
+                break
+        if not book.is_finalizing:
+            self._repeat(now)
+        if (question := book.repair.ask(book.epoch, now.monotonic_ms, book.pace.delta_ms)) is not None:
+            book.tell(*question)
+
+    def _wake(self, now: Moment) -> None:
+        """Begin to work, or cease (V-17, consensus rule 14)."""
+        book = self._book
+        base = book.tree.base
+        works = (
+            book.view in book.proposed
+            or book.views.final is not None
+            or any(certificate.block != base for certificate in book.views.notarized.values())
+            or book.tree.has_work(now.wall_ms)
         )
-        return [Cast(vote=vote), *self._tallied(vote)]
+        if works and not book.is_working:
+            book.pace.entered(now.monotonic_ms)
+        book.is_working = works
 
-    def _contradicts(self, view: int, kind: VoteKind, block: bytes) -> bool:
-        before = self._cast.get((view, kind))
-        if before is not None:
-            return True
-        if kind is VoteKind.FINALIZE:
-            return (view, VoteKind.NULLIFY) in self._cast
-        if kind is VoteKind.NULLIFY:
-            return (view, VoteKind.FINALIZE) in self._cast
+    def _finalize(self, now: Moment) -> bool:
+        """V-5: what a finalization covers is final once the bodies are here; whether that is so now."""
+        book = self._book
+        final = book.views.final
+        if final is None:
+            return False
+        if final.block == book.tree.base:
+            book.settle(final, now)
+            return False
+        match book.tree.judge(final.block):
+            case Verdict.VALID:
+                book.is_finalizing = True
+                book.out.last.append(Finalized(block=final.block, certificate=final))
+                return True
+            case Verdict.MISSING:
+                book.repair.want_blocks(book.tree.missing(final.block))
+            case Verdict.INVALID:
+                if not self.halted:
+                    book.stop("a quorum finalized a block that breaks the rules", final)
         return False
 
-    def _count(self, vote: Vote) -> list[Effect]:
-        """A vote from outside: verified like any other, our own included (V-3)."""
-        if vote.epoch != self._epoch or not self.floor < vote.view <= self.view + VIEWS_AHEAD_MAX:
-            return []
-        if not 0 <= vote.witness < len(self._keys):
-            return []
-        message = vote_id(self._network, vote.epoch, vote.view, vote.kind, vote.block)
-        if not verify(self._keys[vote.witness], message, vote.signature):
-            return []
-        return self._tallied(vote)
-
-    def _tallied(self, vote: Vote) -> list[Effect]:
-        votes = self._tally.setdefault((vote.view, vote.kind, vote.block), {})
-        if vote.witness in votes:
-            return []
-        votes[vote.witness] = vote.signature
-        if len(votes) != quorum(len(self._keys)):
-            return []
-        certificate = Certificate(
-            epoch=self._epoch, view=vote.view, kind=vote.kind, block=vote.block, votes=tuple(sorted(votes.items()))
-        )
-        effects: list[Effect] = [Certified(certificate=certificate)]
-        if vote.kind is VoteKind.FINALIZE:
-            self.settle(vote.view)
-            return effects
-        # V-7: a view ends with either certificate; a notarized one is finalized as well, unless it was given up.
-        self.view = max(self.view, vote.view + 1)
-        if vote.kind is VoteKind.NOTARIZE:
-            effects += self._vote(vote.view, VoteKind.FINALIZE, vote.block)
-        return effects
-
-    def settle(self, view: int) -> None:
-        """A block was finalized in `view`: nothing at or below it is voted on again (V-11)."""
-        self.floor = max(self.floor, view)
-        self.view = max(self.view, view + 1)
-        self._cast = {key: block for key, block in self._cast.items() if key[0] > self.floor}
-        self._tally = {key: votes for key, votes in self._tally.items() if key[0] > self.floor}
-        self._proposed = {key: block for key, block in self._proposed.items() if key > self.floor}
+    def _repeat(self, now: Moment) -> None:
+        """V-19: say again what may have been lost, with growing pauses, while there is work."""
+        book = self._book
+        if now.monotonic_ms < book.pace.repeat_ms or (not book.is_working and book.barrier.is_open):
+            return
+        book.pace.repeated(now.monotonic_ms)
+        hearing.ask_own(book)
+        if book.is_working and len(book.keys) > 1:
+            book.tell(None, hearing.standing(book))
+            hearing.say_all(book, None)
+            book.repair.again()

@@ -2,6 +2,7 @@
 
 A vote signs (network, epoch, view, kind, block id). A certificate is a quorum of valid votes of distinct witnesses of
 one epoch's list, of one kind, view and id; it convinces anyone who has the charter. n = 1 is a quorum like any other.
+Two votes under one key that no honest witness signs both are a conflict, and evidence (V-14).
 """
 
 from __future__ import annotations
@@ -32,6 +33,20 @@ class VoteKind(StrEnum):
     """I have seen the block notarized and never gave the view up."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """One witness's word on one view."""
+
+    epoch: int
+    view: int
+    kind: VoteKind
+    block: bytes
+    """32 bytes; empty for a nullification."""
+    witness: int
+    """The place in the epoch's list."""
+    signature: Signature
+
+
 class BadCertificate(RemoteError):
     """This does not show what it claims."""
 
@@ -48,6 +63,18 @@ class Certificate:
     votes: tuple[tuple[int, Signature], ...]
     """(place in the epoch's witness list, signature), by place."""
 
+
+VOTE = Map(
+    {
+        "epoch": Int(1),
+        "kind": Choice(*(kind.value for kind in VoteKind)),
+        "sig": Bytes(64),
+        "view": Int(1),
+        "witness": Int(0, WITNESSES_MAX - 1),
+    },
+    {"block": ID},
+)
+"""How a vote travels and is kept."""
 
 _CERTIFICATE = Map(
     {
@@ -81,6 +108,47 @@ def vote_id(network: bytes, epoch: int, view: int, kind: VoteKind, block: bytes)
 def sign_vote(signer: SigningKey, network: bytes, epoch: int, view: int, kind: VoteKind, block: bytes) -> Signature:
     """A witness's signature under a vote."""
     return signer.sign(vote_id(network, epoch, view, kind, block))
+
+
+def conflict(one: Vote, two: Vote) -> bool:
+    """Whether no honest witness casts both under one key in one epoch and view (V-14, consensus rule 27).
+
+    N with X is honest (the proposal came late), and so is N(b) with F(b'): a leader showed two blocks.
+    """
+    if (one.epoch, one.view) != (two.epoch, two.view):
+        return False
+    if one.kind is two.kind:
+        return one.kind is not VoteKind.NULLIFY and one.block != two.block
+    return {one.kind, two.kind} == {VoteKind.NULLIFY, VoteKind.FINALIZE}
+
+
+def vote_to_value(vote: Vote) -> dict[str, Value]:
+    """How a vote travels and is kept."""
+    value: dict[str, Value] = {
+        "epoch": vote.epoch,
+        "kind": vote.kind.value,
+        "sig": vote.signature,
+        "view": vote.view,
+        "witness": vote.witness,
+    }
+    if vote.block:
+        value["block"] = vote.block
+    return value
+
+
+def vote_from_value(value: dict[str, Any]) -> Vote:
+    """The vote in a map of the form `VOTE`, its signature not yet checked; raises `BadCertificate`."""
+    kind = VoteKind(value["kind"])
+    if (kind is VoteKind.NULLIFY) == ("block" in value):
+        raise BadCertificate("a nullification names no block, every other vote one")
+    return Vote(
+        epoch=value["epoch"],
+        view=value["view"],
+        kind=kind,
+        block=value.get("block", b""),
+        witness=value["witness"],
+        signature=Signature(value["sig"]),
+    )
 
 
 def check_certificate(certificate: Certificate, network: bytes, epoch: int, keys: Sequence[PublicKey]) -> None:

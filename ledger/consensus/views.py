@@ -1,0 +1,126 @@
+"""What certificates say of the views above the floor: which brought a block, which were given up (SPEC V-16, V-17).
+
+The floor is the view of the last finalization; its block, the base, counts as notarized there by definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ledger.consensus.votes import Certificate, VoteKind
+
+VIEWS_KEPT_MAX = 4_096
+"""Certificates kept above the floor: an hour without finality at one view a second. The lowest go first."""
+
+
+class Views:
+    """Certificates of one epoch."""
+
+    def __init__(self, floor: int) -> None:
+        self.floor = floor
+        self.notarized: dict[int, Certificate] = {}
+        self.nullified: dict[int, Certificate] = {}
+        self.final: Certificate | None = None
+        """The highest finalization known; its block may not be stored here yet."""
+
+    def knows(self, certificate: Certificate) -> bool:
+        """Whether it says nothing new."""
+        if certificate.view <= self.floor:
+            return True
+        match certificate.kind:
+            case VoteKind.NOTARIZE:
+                known = self.notarized.get(certificate.view)
+                return known is not None and known.block == certificate.block
+            case VoteKind.NULLIFY:
+                return certificate.view in self.nullified
+            case VoteKind.FINALIZE:
+                return self.final is not None and self.final.view >= certificate.view
+
+    def add(self, certificate: Certificate) -> Certificate | None:
+        """Take a checked certificate in; returns one that says otherwise, which f faulty witnesses cannot make."""
+        view = certificate.view
+        if view <= self.floor:
+            return None
+        match certificate.kind:
+            case VoteKind.NOTARIZE:
+                known = self.notarized.setdefault(view, certificate)
+                if known.block != certificate.block:
+                    return known
+            case VoteKind.NULLIFY:
+                self.nullified.setdefault(view, certificate)
+                if self.final is not None and self.final.view == view:
+                    return self.final
+            case VoteKind.FINALIZE:
+                if self.final is None or view > self.final.view:
+                    self.final = certificate
+                for other in (self.notarized.get(view), self.nullified.get(view)):
+                    if other is not None and other.block != certificate.block:
+                        return other
+        self._bound()
+        return None
+
+    def of(self, view: int) -> list[Certificate]:
+        """What is known of a view."""
+        found = [self.notarized.get(view), self.nullified.get(view)]
+        if self.final is not None and self.final.view == view:
+            found.append(self.final)
+        return [certificate for certificate in found if certificate is not None]
+
+    def ended(self, view: int) -> Certificate | None:
+        """A certificate that ends a view, if there is one: the notarization first."""
+        return self.notarized.get(view) or self.nullified.get(view)
+
+    def below(self, view: int) -> Iterator[int]:
+        """The views, highest first, that a block of `view` may stand on: down to the first that was not given up.
+
+        The last one may be the floor itself.
+        """
+        for at in range(view - 1, self.floor - 1, -1):
+            if at == self.floor or at in self.notarized:
+                yield at
+            if at not in self.nullified:
+                return
+
+    def tip(self, view: int, base: bytes) -> tuple[int, bytes] | None:
+        """The highest view below with a notarized block and everything between given up; None where one is missing."""
+        for at in self.below(view):
+            return at, base if at == self.floor else self.notarized[at].block
+        return None
+
+    def stands_on(self, view: int, block: bytes, base: bytes) -> int | None:
+        """The view below in which `block` was notarized, everything between given up; None where that is not known."""
+        for at in self.below(view):
+            if (base if at == self.floor else self.notarized[at].block) == block:
+                return at
+        return None
+
+    def gap(self, view: int, most: int) -> list[int]:
+        """Views below whose end is not known here and without which there is no tip, highest first."""
+        missing = []
+        for at in range(view - 1, self.floor, -1):
+            if at in self.notarized:
+                break
+            if at not in self.nullified:
+                missing.append(at)
+                if len(missing) == most:
+                    break
+        return missing
+
+    def justification(self, tip_view: int, view: int, most: int) -> list[Certificate]:
+        """What shows that a block of `view` may stand on the tip: its notarization, the views given up since."""
+        found = [self.notarized[tip_view]] if tip_view in self.notarized else []
+        found += [self.nullified[at] for at in range(max(tip_view + 1, view - most), view) if at in self.nullified]
+        return found
+
+    def settle(self, floor: int) -> None:
+        """Nothing at or below a final view matters."""
+        self.floor = max(self.floor, floor)
+        if self.final is not None and self.final.view <= self.floor:
+            self.final = None
+        self.notarized = {at: one for at, one in self.notarized.items() if at > self.floor}
+        self.nullified = {at: one for at, one in self.nullified.items() if at > self.floor}
+
+    def _bound(self) -> None:
+        for kept in (self.notarized, self.nullified):
+            while len(kept) > VIEWS_KEPT_MAX:
+                del kept[min(kept)]
