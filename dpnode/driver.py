@@ -118,6 +118,13 @@ class Driver:
         self._serving: set[PeerId] = set()
         self._last_message: tuple[object, bytes] | None = None
         self._batch = _Batch()
+        self._unkept: trio.Event | None = None
+        """Set once what the core came to by its last input is on disk; None: it is."""
+
+    async def kept(self) -> None:
+        """Return once all that the core has come to by now is on disk: only then may it be shown to anybody."""
+        if self._unkept is not None:
+            await self._unkept.wait()
 
     async def give(self, event: Input) -> None:
         """Queue an input; waits while the core is busy."""
@@ -161,6 +168,16 @@ class Driver:
             return None
 
     async def _perform(self, effects: list[Effect], nursery: trio.Nursery) -> None:
+        if self._unkept is not None:
+            # What follows a commit belongs to the input that led to it.
+            await self._perform_all(effects, nursery)
+            return
+        unkept = self._unkept = trio.Event()
+        await self._perform_all(effects, nursery)
+        self._unkept = None
+        unkept.set()
+
+    async def _perform_all(self, effects: list[Effect], nursery: trio.Nursery) -> None:
         for effect in effects:
             match effect:
                 case Keep():

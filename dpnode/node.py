@@ -146,6 +146,11 @@ class Node:
                 raise Problem(FailKind.REFUSED, effect.text, {"reason": effect.reason.value})
         return effects
 
+    async def kept(self) -> None:
+        """Return once all that the core has come to by now is on disk; what is not, a power cut could take back."""
+        if self.driver is not None:
+            await self.driver.kept()
+
     async def _recorded(self, event: Submit | Carry, wait_ms: int) -> list[Standing]:
         wait = self._by_token[event.token] = _Wait()
         try:

@@ -236,6 +236,7 @@ async def watch(node: Node, question: asked.JobWatch, responder: Responder) -> A
             if text != seen:
                 seen = text
                 progress = {"time_ms": now().wall_ms, "state": told["state"], "text": told.get("next", "")}
+                await node.kept()
                 await responder.progress({**progress, "binding": told.get("binding", "recorded")})
             calling = views.calling_of(node, call_id)
             if view is not None and not view.job.is_open:

@@ -31,4 +31,5 @@ async def answer(node: Node, question: Question, responder: Responder) -> Answer
     if given is None:
         return Failed(kind=FailKind.FAILED, sentence=f"this node cannot answer {question.name} yet")
     result: Answer = await given(node, question, responder)
+    await node.kept()
     return result

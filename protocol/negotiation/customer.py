@@ -219,15 +219,15 @@ class Customer(Calls):
         self._replied(calling, reply, now, world, out)
 
     def unreachable(self, member: MemberId, call: bytes, now: Now, world: World, out: Outbox) -> None:
-        """The call could not be brought; counts until a real answer comes."""
+        """The call could not be brought; that stands until the member is there, or answers."""
         calling = self._asked(member, call)
         if calling is not None and _reply_of(calling, member) is None:
             text = SENTENCES[Reason.UNREACHABLE]
             self._replied(calling, Reply(member=member, reason=Reason.UNREACHABLE, text=text), now, world, out)
 
     def resend(self, member: MemberId | None, out: Outbox) -> None:
-        """Call again those who have not answered; None: all of them."""
-        for calling in self.calls.values():
+        """Call again those who have not answered; None: all of them, and `member` counts as reached."""
+        for calling in list(self.calls.values()):
             if calling.state not in (CallState.COLLECTING, CallState.CHOOSING):
                 continue
             wishes = {wish.member: wish for wish in calling.wishes}
@@ -235,6 +235,9 @@ class Customer(Calls):
                 reply = _reply_of(calling, each)
                 if member not in (None, each) or (reply is not None and reply.reason is not Reason.UNREACHABLE):
                     continue
+                if member is not None and reply is not None and calling.state is CallState.COLLECTING:
+                    left = tuple(other for other in calling.replies if other != reply)
+                    calling = self._count(replace(calling, replies=left), out)
                 if each in wishes:
                     out.add(Send(to=each, message=Counter(statement=wishes[each].signed.statement)))
                 elif calling.state is CallState.COLLECTING:
@@ -285,13 +288,17 @@ class Customer(Calls):
 
     def _replied(self, calling: Calling, reply: Reply, now: Now, world: World, out: Outbox) -> None:
         replies = (*(each for each in calling.replies if each.member != reply.member), reply)
-        calling = replace(calling, replies=replies)
-        text = f"{len(replies)} of {len(calling.asked)} have answered"
-        calling = self._move(calling, CallEvent.ANSWERED, text, out)
+        calling = self._count(replace(calling, replies=replies), out)
         if calling.state is not CallState.COLLECTING or len(replies) < len(calling.asked):
             return
         if calling.received or all(each.reason is not Reason.UNREACHABLE for each in replies):
             self.close(calling, now, world, out)
+
+    def _count(self, calling: Calling, out: Outbox) -> Calling:
+        """Keep the call and say how many have answered; who was not reached has not."""
+        missed = sum(each.reason is Reason.UNREACHABLE for each in calling.replies)
+        text = f"{len(calling.replies) - missed} of {len(calling.asked)} have answered"
+        return self._move(calling, CallEvent.ANSWERED, text + (f", {missed} not reached yet" if missed else ""), out)
 
     def _reject(self, calling: Calling, proposal: bytes, member: MemberId, text: str, out: Outbox) -> None:
         out.add(Send(to=member, message=Reject(call=calling.call, proposal=proposal, text=text)))

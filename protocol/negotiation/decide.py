@@ -105,6 +105,8 @@ class _Chain:
         self.quote = quote
         self.steps = list(first)
         self.now_ms = max(now.wall_ms, world.block_time_ms)
+        one = total(quote.price)
+        self.credit = None if one is None else one[0]
         self.possible_ms: int | None = None
         """The first date that could be promised, when the date is what it fails for."""
 
@@ -159,7 +161,8 @@ class _Chain:
             stranger=stranger,
         )
         asks = any(step.verdict is Verdict.ASK for step in self.steps)
-        return Decision(verdict=Verdict.ASK if asks else Verdict.PASS, steps=tuple(self.steps), draft=draft)
+        verdict = Verdict.ASK if asks else Verdict.PASS
+        return Decision(verdict=verdict, steps=tuple(self.steps), draft=draft, credit=self.credit)
 
     def _take(self, step: Step) -> bool:
         step = _approved(step, self.matter)
@@ -167,7 +170,7 @@ class _Chain:
         return step.verdict is not Verdict.REFUSE
 
     def _refused(self) -> Decision:
-        return replace(_closed(self.steps), possible_ms=self.possible_ms)
+        return replace(_closed(self.steps), possible_ms=self.possible_ms, credit=self.credit)
 
     def _time(self) -> tuple[int, Gap | None, Step, bool]:
         """(until, slot, what the owners' rule says, whether it is a stranger's slot)."""

@@ -77,6 +77,8 @@ class Decision:
     draft: Draft | None = None
     possible_ms: int | None = None
     """When refused for the date alone: the first date that could be promised."""
+    credit: bytes | None = None
+    """The credit whose smallest units the figures of `price`, `credit` and `ask` are; None: none, or several."""
 
     @property
     def reason(self) -> Reason:

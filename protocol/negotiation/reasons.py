@@ -90,7 +90,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.IN_KIND: "a price that only a person can weigh",
     Reason.DECLINED: "the owner said no",
     Reason.SILENT: "no answer in time",
-    Reason.UNREACHABLE: "could not be reached",
+    Reason.UNREACHABLE: "not reached yet",
     Reason.LEDGER: "the ledger refused the award",
 }
 """A short sentence for each, when nothing more particular can be said."""

@@ -102,7 +102,7 @@ def test_a_member_without_a_machine_here_is_told_of_as_unreachable() -> None:
     market = Market()
     effects = market.ask()
     assert not said(effects, Talk)
-    assert [reply.text for reply in market.call().replies] == ["could not be reached"]
+    assert [reply.text for reply in market.call().replies] == ["not reached yet"]
 
 
 def test_of_two_machines_the_one_that_came_last_is_spoken_to() -> None:

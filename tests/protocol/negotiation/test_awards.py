@@ -173,6 +173,21 @@ def test_unreachable_members_do_not_end_a_wait_by_themselves() -> None:
     assert call_of(customer).state is CallState.UNANSWERED
 
 
+def test_who_was_not_reached_has_not_answered_and_is_counted_anew_once_there() -> None:
+    """SPEC N-6."""
+    ledger = town()
+    customer, a = Node("customer", ledger), shop("a", ledger)
+    call = one_call(customer, a, "b")
+    customer.give(Unreachable(member=a.id, call=call.statement.id))
+    assert call_of(customer).text == "0 of 2 have answered, 1 not reached yet"
+    assert [each.text for each in call_of(customer).replies] == ["not reached yet"]
+    customer.give(Connected(member=member("b")))
+    assert call_of(customer).text == "0 of 2 have answered, 1 not reached yet"
+    customer.give(Connected(member=a.id))
+    assert (call_of(customer).text, call_of(customer).replies) == ("0 of 2 have answered", ())
+    assert customer.twin().calls() == customer.core.calls()
+
+
 def test_an_unreachable_member_does_not_hold_up_a_proposal_that_is_there() -> None:
     ledger = town()
     customer, a = Node("customer", ledger), shop("a", ledger)
