@@ -14,20 +14,16 @@ from pathlib import Path
 from config.data import preset_text
 from config.functions_data import starter_functions
 from config.settings import Settings
-from dpnode.clock import now
 from dpnode.control.amounts import decimal_text
 from dpnode.errors import FailKind, Problem
 from dpnode.identity.identity import Identity
-from dpnode.shelf import check_anchor_row, check_head_row, pending_entries, read_anchor, read_chain, step_commit
+from dpnode.shelf import check_anchor_row, check_head_row, pending_entries, read_anchor, read_chain
 from dpnode.store import questions
 from dpnode.store.journal import Record
 from dpnode.store.store import Store
-from dpnode.voting import Remembered, own_certificate, remembered
-from ledger.chain import BadRange, Chain
+from dpnode.voting import remembered
+from ledger.chain import Chain
 from ledger.charter import Charter
-from ledger.consensus.replica import Replica
-from ledger.consensus.votes import BadCertificate, write_certificate
-from ledger.errors import RemoteError
 from ledger.keys import MemberId
 from ledger.names import Kind, short
 from protocol.capability.catalogue import Catalogue
@@ -49,6 +45,7 @@ from protocol.replication.directory_peer import (
     DirectoryPeer,
 )
 from protocol.replication.directory_peer import Identity as DirectoryIdentity
+from protocol.replication.orderer import Voter
 from protocol.share_offers import KEPT_GIVEN, KEPT_TAKEN, ShareOffers
 from protocol.world import LedgerWorld
 
@@ -64,8 +61,6 @@ class Parts:
     offers: OwnOffers
     catalogue: Catalogue
     policy: Policy
-    voting: str
-    """Why this node is or is not voting, in words, for `status`."""
 
 
 def read_policy(settings: Settings, home: Path) -> Policy:
@@ -121,7 +116,6 @@ async def assemble(
     records: list[Record] | None,
 ) -> Parts:
     """The core of a home; `records` are those of the vote journal, None where there is none."""
-    replica, voting = await _replica(store, chain, identity, records)
     policy = read_policy(settings, home)
     catalogue = starter_catalogue()
     kept = [
@@ -146,14 +140,14 @@ async def assemble(
     core = Core(
         chain,
         Self(member=identity.member, peer=peer, signer=identity.working),
-        replica=replica,
+        voter=voter_of(chain, identity, records),
         pending=pending_entries(await store.pending()),
         directory=directory,
         conversation=conversation,
         shares=ShareOffers(chain, identity.member, identity.working, offered),
         anchor=read_anchor(await store.meta()),
     )
-    return Parts(core=core, offers=offers, catalogue=catalogue, policy=policy, voting=voting)
+    return Parts(core=core, offers=offers, catalogue=catalogue, policy=policy)
 
 
 def show_money(chain: Chain, credit: bytes, amount: Fraction) -> str:
@@ -172,51 +166,21 @@ def _place_of(directory: DirectoryPeer, member: bytes) -> Place | None:
     return None if advert is None else advert.place
 
 
-async def _replica(
-    store: Store, chain: Chain, identity: Identity, records: list[Record] | None
-) -> tuple[Replica | None, str]:
-    """The replica of a witness whose journal is whole, after finishing what a power cut left half done."""
-    place = chain.place_of(identity.member)
-    if place is None:
-        return None, "not a witness"
-    if identity.voting is None or chain.voting_keys[place] != identity.voting.public:
-        return None, "this machine does not hold the witness's voting key"
+def voter_of(chain: Chain, identity: Identity, records: list[Record] | None) -> Voter:
+    """The voting key and what its journal remembers; without a key where it must not sign, with the reason."""
+    if identity.voting is None:
+        return Voter(key=None, why="this machine does not hold the witness's voting key")
     if records is None:
-        return None, "the journal of votes is missing: this witness votes no more under its key"
-    if len(chain.voting_keys) > 1:
-        return None, "this version orders entries alone and cannot vote among several witnesses"
+        return Voter(key=None, why="the journal of votes is missing: this witness votes no more under its key")
     memory = remembered(records)
-    if any(block.header.network != chain.network for block in memory.blocks.values()):
-        return None, "the journal of votes is another network's: this witness votes no more under its key"
-    await _finish(store, chain, memory)
-    if memory.floor > chain.head.view:
-        return None, "the database is older than the journal of votes: a backup was put back; it votes no more"
-    replica = Replica(
-        network=chain.network,
-        epoch=chain.head.epoch,
-        keys=chain.voting_keys,
-        place=place,
-        signer=identity.voting,
-        floor=chain.head.view,
-    )
-    replica.restore(memory.votes)
-    return replica, "voting"
-
-
-async def _finish(store: Store, chain: Chain, memory: Remembered) -> None:
-    """Store blocks that were finalized in the journal but did not reach the database."""
-    for block in sorted(memory.blocks.values(), key=lambda one: one.header.height):
-        if block.header.height != chain.head.height + 1:
-            continue
-        certificate = own_certificate(memory.votes, block)
-        if certificate is None:
-            continue
-        try:
-            step = chain.advance([block], certificate)
-        except (BadRange, BadCertificate, RemoteError) as problem:
-            raise Problem(
-                FailKind.VERIFICATION, f"block {block.header.height} in the journal of votes does not hold: {problem}"
-            ) from problem
-        await store.commit(step_commit(chain, step, write_certificate(certificate)))
-        chain.take(step)
-        log.info("block %d was finished from the journal of votes at %d ms", chain.head.height, now().wall_ms)
+    if any(block.header.network != chain.network for block in memory.blocks):
+        return Voter(
+            key=None, why="the journal of votes is another network's: this witness votes no more under its key"
+        )
+    floors = dict(memory.floors)
+    if len(chain.voting_keys) == 1 and floors.get(chain.head.epoch, 0) > chain.head.view:
+        # Alone, nobody else has the blocks in between for sure.
+        return Voter(
+            key=None, why="the database is older than the journal of votes: a backup was put back; it votes no more"
+        )
+    return Voter(key=identity.voting, memory=memory)

@@ -49,10 +49,11 @@ from dpnode.node import Node
 from dpnode.paths import Home
 from dpnode.shelf import Founded, founding_commit, read_founded
 from dpnode.store.errors import JournalLost, StoreCorrupt, StoreError
-from dpnode.store.journal import Journal, Record
+from dpnode.store.journal import Record
 from dpnode.store.store import Store, open_store
 from dpnode.talk import Talk
-from dpnode.voting import open_votes
+from dpnode.voting import VoteBook, open_votes, remembered
+from ledger.chain import Chain
 from ledger.names import Kind, show_id
 from ledger.operations.members import member_of_peer
 from protocol.inputs import Offered, PeerConnected, PeerLost, Reachable, Received
@@ -89,6 +90,7 @@ class _Daemon:
         self._node: Node
         self._nursery: trio.Nursery
         self._changing = trio.Lock()
+        self._votes: VoteBook | None = None
 
     async def run(self) -> None:
         """The whole life of the node; raises `Problem` alone, however deep in the nurseries it arose."""
@@ -236,8 +238,7 @@ class _Daemon:
     async def _assemble(self, founded: Founded) -> None:
         node = self._node
         chain = await load_chain(node.store, founded.charter)
-        is_witness = chain.place_of(self._identity.member) is not None
-        self._journal, records = self._open_journal(is_witness, fresh=chain.head.height == 0)
+        records = self._open_journal(chain)
         node.parts = await assemble(
             node.store,
             chain,
@@ -250,19 +251,22 @@ class _Daemon:
         node.parts.core.introducers |= node.gate.introducers
         node.founded = founded
 
-    def _open_journal(self, is_witness: bool, *, fresh: bool) -> tuple[Journal | None, list[Record] | None]:
-        if not is_witness:
-            return None, None
+    def _open_journal(self, chain: Chain) -> list[Record] | None:
+        """What the journal of votes holds; made for a key that never sat, since a seat may come at any time."""
+        key = self._identity.voting
+        sat = key is not None and key.public in chain.voting_keys and chain.head.height > 0
         try:
-            return self._held.enter_context(open_votes(self._home.votes, create=fresh))
+            journal, records = self._held.enter_context(open_votes(self._home.votes, create=not sat))
+            self._votes = VoteBook(journal, remembered(records))
         except JournalLost as lost:
             log.error("%s", lost)
-            return None, None
+            return None
+        return records
 
     async def _drive(self) -> None:
         node = self._node
         assert node.parts is not None and node.net is not None
-        node.driver = Driver(node.core, node.store, node.net, self._journal, node.tell, node.negotiated)
+        node.driver = Driver(node.core, node.store, node.net, self._votes, node.tell, node.negotiated)
         self._nursery.start_soon(node.driver.run)
         self._nursery.start_soon(check_signatures, node)
         await node.driver.give(Reachable(addresses=tuple(addresses_of(node))))

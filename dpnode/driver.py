@@ -20,17 +20,18 @@ from dpnode.clock import now
 from dpnode.gate import machine_named
 from dpnode.net.api import PeerId as NetPeerId
 from dpnode.shelf import pending_row, step_commit
-from dpnode.store.journal import Journal as VoteJournal
 from dpnode.store.rows import Commit as StoreCommit
 from dpnode.store.rows import PendingEntry, ServedBlock
-from dpnode.voting import JOURNAL_BYTES_MAX, floor_record, records_of
+from dpnode.voting import VoteBook
 from protocol.core import Core
 from protocol.effects import (
     Addresses,
+    Alarm,
     Commit,
     DropPending,
     Effect,
     Final,
+    Halt,
     HeadMoved,
     Journal,
     Keep,
@@ -102,14 +103,15 @@ class Driver:
         core: Core,
         store: Shelf,
         network: Network,
-        journal: VoteJournal | None,
+        votes: VoteBook | None,
         tell: Callable[[Effect], None],
         negotiated: Callable[[int], None],
     ) -> None:
         self.core = core
         self._store = store
         self._network = network
-        self._journal = journal
+        self.votes = votes
+        """Where votes are made durable; None: this machine cannot vote."""
         self._tell = tell
         """Called with every effect that somebody of ours waits for; must not block."""
         self._negotiated = negotiated
@@ -209,6 +211,12 @@ class Driver:
                 self._send(effect)
             case Journal():
                 await self._write_votes(effect)
+            case Halt():
+                if self.votes is not None:
+                    await trio.to_thread.run_sync(self.votes.halt, effect.reason)
+            case Alarm():
+                log.error("%s", effect.sentence)
+                self._tell(effect)
             case Commit():
                 await self._store.commit(step_commit(self.core.chain, effect.step, effect.certificate))
                 await self._perform(self.core.handle(Stored(), now()), nursery)
@@ -243,12 +251,8 @@ class Driver:
         self._network.send(NetPeerId(effect.peer), self._last_message[1])
 
     async def _write_votes(self, effect: Journal) -> None:
-        journal = self._journal
-        assert journal is not None, "only a witness with its journal votes"
-        if journal.size_bytes > JOURNAL_BYTES_MAX:
-            view = self.core.chain.head.view
-            await trio.to_thread.run_sync(journal.prune, [floor_record(view)])
-        await trio.to_thread.run_sync(journal.append, records_of(effect.votes, effect.block))
+        assert self.votes is not None, "only a witness with its journal votes"
+        await trio.to_thread.run_sync(self.votes.write, effect, self.core.chain.head)
 
     async def _serve(self, effect: ServeRange) -> None:
         """Read a range from the disk for one peer, beside the core's own work."""

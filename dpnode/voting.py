@@ -1,114 +1,164 @@
 """The journal of our own votes: what is written before a vote counts, and what a start makes of it.
 
-Every vote and the block it is for are on disk before anything follows from them. A block that was finalized here but
-did not reach the database before a power cut is found again and stored; a database that is older than the journal
-means that a backup was put back, and then this witness votes no more (SPEC V-9, V-10).
+Every vote, the certificates that led to it and the block it is for are on disk before anything follows from them. When
+the file has grown it is begun anew with what lies above the last final block (SPEC V-9, V-10).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 from dpnode.store.errors import JournalLost
 from dpnode.store.journal import NAME, Journal, Record, open_journal
 from ledger.block import Block, read_block, write_block
 from ledger.canonical import decode, encode
-from ledger.consensus.replica import Vote
-from ledger.consensus.votes import Certificate, VoteKind
+from ledger.chain import Head
+from ledger.consensus.votes import (
+    VOTE,
+    Certificate,
+    Vote,
+    read_certificate,
+    vote_from_value,
+    vote_to_value,
+    write_certificate,
+)
 from ledger.errors import RemoteError
-from ledger.keys import Signature
+from protocol.effects import Journal as Wanted
+from protocol.replication.orderer import Memory
 
-BLOCK, VOTE, FLOOR = 1, 2, 3
-"""Kinds of records."""
+
+class Kind(IntEnum):
+    """What a record holds; the numbers stand on disks."""
+
+    BLOCK = 1
+    BALLOT = 2
+    FLOOR = 3
+    CERTIFICATE = 4
+    HALT = 5
+
+
 JOURNAL_BYTES_MAX = 16 << 20
 """Beyond this the journal is begun anew: everything below the floor is void."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
-    """What the journal holds."""
-
-    votes: tuple[Vote, ...]
-    blocks: dict[bytes, Block]
-    floor: int
-    """The last view known final when the journal was begun anew."""
 
 
 def open_votes(folder: Path, *, create: bool) -> AbstractContextManager[tuple[Journal, list[Record]]]:
     """The journal in `folder`; raises `JournalLost` where it should exist and does not, or is damaged.
 
-    `create`: the ledger stands at height 0. The first start then makes a journal; a later one, before any block was
-    made, finds it and what it holds still counts.
+    `create`: our key has never sat among the witnesses. The first start then makes a journal; a later one finds it and
+    what it holds still counts.
     """
     return open_journal(folder, create=create and not (folder / NAME).exists())
 
 
-def remembered(records: Iterable[Record]) -> Remembered:
+def remembered(records: Iterable[Record]) -> Memory:
     """What the records say; raises `JournalLost` for one that cannot be read."""
     votes: list[Vote] = []
-    blocks: dict[bytes, Block] = {}
-    floor = 0
+    certificates: list[Certificate] = []
+    blocks: list[Block] = []
+    floors: dict[int, int] = {}
+    halted = ""
     try:
         for record in records:
-            if record.kind == BLOCK:
-                block = read_block(record.body)
-                blocks[block.header.id] = block
-            elif record.kind == VOTE:
-                votes.append(_read_vote(record.body))
-            elif record.kind == FLOOR:
-                floor = max(floor, decode(record.body)["view"])
+            match record.kind:
+                case Kind.BLOCK:
+                    blocks.append(read_block(record.body))
+                case Kind.BALLOT:
+                    votes.append(_read_vote(record.body))
+                case Kind.FLOOR:
+                    floor = decode(record.body)
+                    floors[floor.get("epoch", 1)] = floor["view"]
+                case Kind.CERTIFICATE:
+                    certificates.append(read_certificate(record.body))
+                case Kind.HALT:
+                    halted = decode(record.body)["reason"]
+                case _:
+                    raise JournalLost("votes", f"a record in it is of the unknown kind {record.kind}")
     except (RemoteError, KeyError) as problem:
         raise JournalLost("votes", "a record in it cannot be read") from problem
-    return Remembered(votes=tuple(votes), blocks=blocks, floor=floor)
-
-
-def records_of(votes: Sequence[Vote], block: Block) -> list[Record]:
-    """The block first, then the votes for it (consensus rule 11)."""
-    return [Record(BLOCK, write_block(block)), *(Record(VOTE, _vote_bytes(vote)) for vote in votes)]
-
-
-def floor_record(view: int) -> Record:
-    """Everything at or below `view` is final and void."""
-    return Record(FLOOR, encode({"view": view}))
-
-
-def own_certificate(votes: Sequence[Vote], block: Block) -> Certificate | None:
-    """The finalization that our own votes alone make, where one witness is a quorum."""
-    for vote in votes:
-        if vote.kind is VoteKind.FINALIZE and vote.block == block.header.id:
-            return Certificate(
-                epoch=vote.epoch,
-                view=vote.view,
-                kind=vote.kind,
-                block=vote.block,
-                votes=((vote.witness, vote.signature),),
-            )
-    return None
-
-
-def _vote_bytes(vote: Vote) -> bytes:
-    return encode(
-        {
-            "block": vote.block,
-            "epoch": vote.epoch,
-            "kind": vote.kind.value,
-            "sig": vote.signature,
-            "view": vote.view,
-            "witness": vote.witness,
-        }
+    return Memory(
+        votes=tuple(votes),
+        certificates=tuple(certificates),
+        blocks=tuple(blocks),
+        floors=tuple(floors.items()),
+        halted=halted,
     )
+
+
+class VoteBook:
+    """The open journal, and what of it a new beginning would have to keep."""
+
+    def __init__(self, journal: Journal, memory: Memory) -> None:
+        self._journal = journal
+        self._kept = Wanted(certificates=memory.certificates, blocks=memory.blocks, votes=memory.votes)
+        self._halted = memory.halted
+
+    def write(self, wanted: Wanted, head: Head) -> None:
+        """Make votes durable; blocks until they are. Raises as `Journal.append`."""
+        if self._journal.size_bytes > JOURNAL_BYTES_MAX:
+            self._begin_anew(head)
+        self._journal.append(records_of(wanted))
+        self._kept = Wanted(
+            certificates=(*self._kept.certificates, *wanted.certificates),
+            blocks=(*self._kept.blocks, *wanted.blocks),
+            votes=(*self._kept.votes, *wanted.votes),
+        )
+        if len(self._kept.votes) > _KEPT_VOTES_MAX:
+            self._kept = still_needed(self._kept, head)
+
+    def halt(self, reason: str) -> None:
+        """Remember that the key signs nothing more."""
+        self._halted = reason
+        self._journal.append([halt_record(reason)])
+
+    def _begin_anew(self, head: Head) -> None:
+        self._kept = still_needed(self._kept, head)
+        records = [floor_record(head.epoch, head.view), *records_of(self._kept)]
+        if self._halted:
+            records.append(halt_record(self._halted))
+        self._journal.prune(records)
+
+
+_KEPT_VOTES_MAX = 256
+"""Votes remembered before those that are void are dropped from memory."""
+
+
+def still_needed(kept: Wanted, head: Head) -> Wanted:
+    """What of a journal is not yet void at a head."""
+    return Wanted(
+        certificates=tuple(one for one in kept.certificates if _is_above(one, head)),
+        blocks=tuple(one for one in kept.blocks if one.header.height > head.height),
+        votes=tuple(one for one in kept.votes if _is_above(one, head)),
+    )
+
+
+def _is_above(one: Certificate | Vote, head: Head) -> bool:
+    return one.epoch > head.epoch or (one.epoch == head.epoch and one.view > head.view)
+
+
+def records_of(wanted: Wanted) -> list[Record]:
+    """Certificates first, then blocks, then votes (consensus rule 11)."""
+    return [
+        *(Record(Kind.CERTIFICATE, write_certificate(one)) for one in wanted.certificates),
+        *(Record(Kind.BLOCK, write_block(one)) for one in wanted.blocks),
+        *(Record(Kind.BALLOT, encode(vote_to_value(one))) for one in wanted.votes),
+    ]
+
+
+def floor_record(epoch: int, view: int) -> Record:
+    """Everything at or below `view` of this epoch is final and void."""
+    return Record(Kind.FLOOR, encode({"epoch": epoch, "view": view}))
+
+
+def halt_record(reason: str) -> Record:
+    """The key signs nothing more."""
+    return Record(Kind.HALT, encode({"reason": reason}))
 
 
 def _read_vote(data: bytes) -> Vote:
-    value = decode(data)
-    return Vote(
-        epoch=value["epoch"],
-        view=value["view"],
-        kind=VoteKind(value["kind"]),
-        block=value["block"],
-        witness=value["witness"],
-        signature=Signature(value["sig"]),
-    )
+    value: dict[str, Any] = decode(data)
+    VOTE.check(value)
+    return vote_from_value(value)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from ledger.chain import Chain
-from ledger.consensus.replica import Replica
 from ledger.entry import Entry
 from ledger.errors import RemoteError
 from ledger.keys import MemberId, SigningKey
@@ -38,23 +37,32 @@ from protocol.inputs import (
 from protocol.messages import (
     Adverts,
     AskDefinitions,
+    AskOwnVotes,
     AskRange,
+    AskViews,
     Blocks,
+    Body,
+    Certified,
     Definitions,
     Entries,
     Have,
     Hello,
     Message,
     NewHead,
+    OwnVotes,
+    Proposed,
     Records,
     ShareAccepted,
     ShareOffer,
+    Stands,
     Talk,
+    Voted,
     read_message,
 )
 from protocol.replication.anchor import Anchor
 from protocol.replication.directory_peer import DirectoryPeer
 from protocol.replication.ledger_peer import LedgerPeer
+from protocol.replication.orderer import Voter
 from protocol.share_offers import AcceptShares, OfferShares, ShareOffers
 
 
@@ -76,7 +84,7 @@ class Core:
         chain: Chain,
         me: Self,
         *,
-        replica: Replica | None,
+        voter: Voter | None,
         pending: Iterable[Entry],
         directory: DirectoryPeer,
         conversation: Conversation,
@@ -84,7 +92,7 @@ class Core:
         anchor: Anchor | None = None,
     ) -> None:
         self.me = me
-        self.ledger = LedgerPeer(chain, member=me.member, signer=me.signer, replica=replica, pending=pending)
+        self.ledger = LedgerPeer(chain, member=me.member, signer=me.signer, voter=voter, pending=pending)
         self.ledger.anchor = anchor or Anchor()
         self.directory = directory
         self.introducers: set[PeerId] = set()
@@ -172,7 +180,7 @@ class Core:
             record=None if record is None else record.to_value(),
         )
         effects: list[Effect] = [Send(peer=peer, message=hello)]
-        effects += self.ledger.connected(peer)
+        effects += self.ledger.connected(peer, now)
         effects += self.directory.connected(peer)
         return effects + self._met(peer, now)
 
@@ -232,6 +240,8 @@ class Core:
                 return self.ledger.heard_blocks(peer, message, now)
             case Entries():
                 return self.ledger.heard_entries(peer, message, now)
+            case Proposed() | Voted() | Certified() | Body() | AskViews() | Stands() | AskOwnVotes() | OwnVotes():
+                return self.ledger.heard_order(peer, message, now)
             case Have():
                 return self.directory.heard_have(peer, message, now)
             case Adverts():

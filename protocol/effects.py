@@ -7,7 +7,7 @@ from typing import Any
 
 from ledger.block import Block
 from ledger.chain import Advance
-from ledger.consensus.replica import Vote
+from ledger.consensus.votes import Certificate, Vote
 from ledger.entry import Entry
 from protocol.inputs import PeerId
 
@@ -23,10 +23,25 @@ class Send:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
-    """Votes of ours and the block they are for: synced before anything after this."""
+    """Votes of ours, behind the certificates that led to them and the blocks they are for: synced before the rest."""
 
+    certificates: tuple[Certificate, ...]
+    blocks: tuple[Block, ...]
     votes: tuple[Vote, ...]
-    block: Block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """Our voting key signs nothing more: a mark in the journal, synced, and a word to the owner."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """What only the owner can judge, shown until the node is started anew: a fork, a history that is not ours."""
+
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +148,8 @@ class Negotiated:
 Effect = (
     Send
     | Journal
+    | Halt
+    | Alarm
     | Commit
     | KeepPending
     | DropPending

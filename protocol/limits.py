@@ -25,6 +25,15 @@ PROPOSE_AGAIN_MS = 60_000
 """When a witness looks again at pending entries that only time can make includable."""
 TRIAL_ENTRIES_MAX = 1_000
 """Our own pending entries that a new one is tried on; beyond it the ledger alone judges."""
+VOTES_PER_MESSAGE = 256
+"""Three kinds in each of the 64 views that are kept ahead, and some: about 50 KiB."""
+CERTIFICATES_PER_MESSAGE = 64
+"""Up to 8 KiB each, so a message stays below the frame."""
+OTHER_EPOCH_MS = 500
+"""How often a machine that speaks of another epoch is told how far we are."""
+FIRST_WORD_MS = 3_000
+"""How long the only witness waits at its start for a member's word on how far the ledger is: its disk may be a copy
+put back."""
 ADVERTS_PER_MESSAGE = 64
 """Up to 8 KiB each, so a message stays below the frame."""
 HAVE_PER_MESSAGE = 16_384

@@ -10,19 +10,23 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
 from ledger.canonical import Value, decode, encode
+from ledger.consensus.votes import CERTIFICATE_BYTES_MAX, VOTE
 from ledger.errors import RemoteError
-from ledger.form import ID, Bytes, Form, Int, List, Map, Text
+from ledger.form import ID, Bytes, Flag, Form, Int, List, Map, Text
 from ledger.statement import STATEMENT
 from protocol.limits import (
     ADVERTS_PER_MESSAGE,
+    CERTIFICATES_PER_MESSAGE,
     DEFINITION_BYTES_MAX,
     DEFINITIONS_PER_MESSAGE,
     ENTRIES_PER_MESSAGE,
     FRAME_BYTES_MAX,
     HAVE_PER_MESSAGE,
+    VOTES_PER_MESSAGE,
 )
 
 _PAIR = List(Bytes(1, 65_536), 2, 2)
+_CERTIFICATE = Bytes(1, CERTIFICATE_BYTES_MAX)
 
 
 class Anything:
@@ -54,6 +58,99 @@ class NewHead:
     FORM: ClassVar[Map] = Map({"block": ID, "height": Int(1)})
     height: int
     block: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """A leader's notarize vote and, unless the block is carried, the block."""
+
+    TYPE: ClassVar[str] = "proposal"
+    FORM: ClassVar[Map] = Map({"vote": VOTE}, {"block": Bytes(1, FRAME_BYTES_MAX)})
+    vote: dict[str, Value]
+    block: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voted:
+    """Votes of witnesses."""
+
+    TYPE: ClassVar[str] = "votes"
+    FORM: ClassVar[Map] = Map({"votes": List(VOTE, 1, VOTES_PER_MESSAGE)})
+    votes: list[dict[str, Value]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certified:
+    """Certificates of an epoch's views."""
+
+    TYPE: ClassVar[str] = "certificates"
+    FORM: ClassVar[Map] = Map({"certificates": List(_CERTIFICATE, 1, CERTIFICATES_PER_MESSAGE)})
+    certificates: list[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A block that is not final yet."""
+
+    TYPE: ClassVar[str] = "body"
+    FORM: ClassVar[Map] = Map({"block": Bytes(1, FRAME_BYTES_MAX)})
+    block: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskViews:
+    """Please send what is known of these views, and these blocks."""
+
+    TYPE: ClassVar[str] = "ask-views"
+    FORM: ClassVar[Map] = Map({"blocks": List(ID, 0, 4), "epoch": Int(1), "views": List(Int(1), 0, 64)})
+    epoch: int
+    views: list[int]
+    blocks: list[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stands:
+    """Where the sender stands in the agreement on the order."""
+
+    TYPE: ClassVar[str] = "standing"
+    FORM: ClassVar[Map] = Map({"epoch": Int(1), "floor": Int(), "view": Int(1), "works": Flag()})
+    epoch: int
+    floor: int
+    view: int
+    works: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskOwnVotes:
+    """A witness has started and asks what it signed before."""
+
+    TYPE: ClassVar[str] = "ask-own"
+    FORM: ClassVar[Map] = Map({"epoch": Int(1), "token": Int()})
+    epoch: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnVotes:
+    """What the sender has seen of the asker's votes."""
+
+    TYPE: ClassVar[str] = "own-votes"
+    FORM: ClassVar[Map] = Map(
+        {
+            "certificates": List(_CERTIFICATE, 0, CERTIFICATES_PER_MESSAGE),
+            "epoch": Int(1),
+            "token": Int(),
+            "votes": List(VOTE, 0, VOTES_PER_MESSAGE),
+        }
+    )
+    certificates: list[bytes]
+    epoch: int
+    token: int
+    votes: list[dict[str, Value]]
+
+
+Ordering = Proposed | Voted | Certified | Body | AskViews | Stands | AskOwnVotes | OwnVotes
+"""What witnesses say to each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +270,7 @@ class ShareAccepted:
 
 Message = (
     Hello
+    | Ordering
     | NewHead
     | AskRange
     | Blocks

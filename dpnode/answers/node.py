@@ -59,7 +59,7 @@ async def status(node: Node, question: Status, responder: Responder) -> Answer:
             "pending": len(core.ledger.pool),
             "jobs_open": len(open_jobs(chain.state, node.identity.member)),
             "inbox": len(waiting_rows(node)),
-            "witness": node.parts.voting == "voting",
+            "witness": not node.core.ledger.orderer.silence(),
             "database_bytes": counts.disk_bytes,
         }
         meta = await node.store.meta()
@@ -81,9 +81,9 @@ def reminders(node: Node) -> list[str]:
     chain = node.core.chain
     if node.core.ledger.anchor.is_missed:
         lines.append(false_history(node.core.ledger.anchor.height))
-    if chain.place_of(node.identity.member) is not None and node.parts.voting != "voting":
-        lines.append(f"this witness does not vote: {node.parts.voting}")
-    if node.parts.voting == "voting" and node.core.ledger.is_stalled(now()):
+    if chain.place_of(node.identity.member) is not None and node.core.ledger.orderer.silence():
+        lines.append(f"this witness does not vote: {node.core.ledger.orderer.silence()}")
+    if node.core.ledger.orderer.is_seated and node.core.ledger.waiting.is_stalled(now().wall_ms):
         lines.append("nothing was recorded for 30 days, so this witness waits: look at `dpnode clock`")
     if len(chain.voting_keys) == 1:
         lines.append("one witness: the ledger stands still while its machine is off")
@@ -129,9 +129,9 @@ async def clock(node: Node, question: Clock, responder: Responder) -> Answer:
     value: dict[str, Any] = {"time_ms": moment.wall_ms}
     if node.parts is not None:
         ledger = node.core.ledger
-        value |= {"block_ms": ledger.chain.head.time_ms, "waits": ledger.is_stalled(moment)}
+        value |= {"block_ms": ledger.chain.head.time_ms, "waits": ledger.waiting.is_stalled(moment.wall_ms)}
         if question.confirm and not question.dry_run:
-            ledger.clock_is_confirmed = True
+            ledger.waiting.clock_is_confirmed = True
             value["waits"] = False
     if question.dry_run:
         value["dry_run"] = True

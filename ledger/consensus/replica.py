@@ -151,7 +151,9 @@ class Replica:
                 hearing.say_all(book, event.peer)
                 hearing.ask_own(book)
             case Settled():
+                # What follows waits for the next event: a caller that stores block after block is not buried in them.
                 book.settle(event.certificate, now)
+                return []
             case Woken():
                 pass
             case _:

@@ -97,12 +97,23 @@ def quorum(witnesses: int) -> int:
     return witnesses - faulty_max(witnesses)
 
 
-def vote_id(network: bytes, epoch: int, view: int, kind: VoteKind, block: bytes) -> bytes:
-    """What a vote signs: 32 bytes (V-1)."""
+def vote_body(network: bytes, epoch: int, view: int, kind: VoteKind, block: bytes) -> bytes:
+    """The bytes a vote stands for (V-1)."""
     content: dict[str, Value] = {"epoch": epoch, "kind": kind.value, "network": network, "view": view}
     if block:
         content["block"] = block
-    return digest("vote", encode(content))
+    return encode(content)
+
+
+def vote_id(network: bytes, epoch: int, view: int, kind: VoteKind, block: bytes) -> bytes:
+    """What a vote signs: 32 bytes (V-1)."""
+    return digest("vote", vote_body(network, epoch, view, kind, block))
+
+
+def vote_statement(network: bytes, key: PublicKey, vote: Vote) -> dict[str, Value]:
+    """A vote as a statement of its witness's, as evidence holds it (B-8)."""
+    body = vote_body(network, vote.epoch, vote.view, vote.kind, vote.block)
+    return {"body": body, "key": key, "sig": vote.signature}
 
 
 def sign_vote(signer: SigningKey, network: bytes, epoch: int, view: int, kind: VoteKind, block: bytes) -> Signature:

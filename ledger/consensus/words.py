@@ -124,10 +124,8 @@ class Woken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """The head has moved: what was finalized here, or by a range from elsewhere, is stored."""
+    """The head has moved, by what was finalized here or by a range from elsewhere: give `Woken` soon."""
 
-    view: int
-    """The view its certificate names, in this epoch."""
     certificate: Certificate
 
 

@@ -7,14 +7,14 @@ into memory only by `stored`, so nothing is shown or said that a power cut could
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from ledger.block import Block, read_block
 from ledger.canonical import Value
-from ledger.chain import STALL_MS, Advance, Chain
-from ledger.consensus.replica import Replica
+from ledger.chain import Advance, Chain
 from ledger.consensus.votes import read_certificate
 from ledger.entry import Entry, entry_from_value, entry_id_of, entry_to_value, sign_entry
-from ledger.errors import LocalError, Refusal, RemoteError
+from ledger.errors import Refusal, RemoteError
 from ledger.fold import choose, last_sequence
 from ledger.keys import MemberId, SigningKey
 from ledger.state import Overlay
@@ -24,7 +24,6 @@ from protocol.effects import (
     Effect,
     Final,
     HeadMoved,
-    Journal,
     KeepPending,
     Misbehaved,
     NotRecorded,
@@ -36,17 +35,18 @@ from protocol.inputs import Carry, Now, PeerId, Submit
 from protocol.limits import (
     CLOCK_TOLERANCE_MS,
     ENTRIES_PER_MESSAGE,
-    PROPOSE_AGAIN_MS,
+    FIRST_WORD_MS,
     RANGE_BYTES_MAX,
 )
-from protocol.messages import AskRange, Blocks, Entries, NewHead
+from protocol.messages import AskRange, Blocks, Entries, NewHead, Ordering
 from protocol.replication.anchor import Anchor
-from protocol.replication.ballot import own_votes
 from protocol.replication.neighbours import Neighbours
+from protocol.replication.orderer import Orderer, Voter
 from protocol.replication.pool import Pool, Verdict
 from protocol.replication.repeats import Repeats
 from protocol.replication.sync import CatchingUp
 from protocol.replication.trial import Trial
+from protocol.replication.waiting import Waiting
 
 MEMBERSHIP = "membership."
 LAPSED = "entry.lapsed"
@@ -59,26 +59,29 @@ class LedgerPeer:
     """The ledger as one member's machine keeps it."""
 
     def __init__(
-        self, chain: Chain, *, member: MemberId, signer: SigningKey, replica: Replica | None, pending: Iterable[Entry]
+        self, chain: Chain, *, member: MemberId, signer: SigningKey, voter: Voter | None, pending: Iterable[Entry]
     ) -> None:
         self.chain = chain
         self.pool = Pool(
             chain.network, own=signer.public, until_ahead_ms=chain.charter.limits.until_ms + CLOCK_TOLERANCE_MS
         )
         self.sync = CatchingUp()
-        self.clock_is_confirmed = False
-        """The owner said that the clock is right although the last block is long past; one block forgets it."""
         self.anchor = Anchor()
         self.neighbours = Neighbours(chain)
+        self.waiting = Waiting(chain, self.pool)
+        self.orderer = Orderer(chain, self.waiting, self.neighbours, member, voter)
         self._member = member
         self._signer = signer
-        self._replica = replica
         self._mine: set[bytes] = set()
         self._repeats = Repeats()
         self._step: tuple[Advance, PeerId | None] | None = None
+        self._certificate = b""
+        """Of the step being made durable."""
         self._trial = Trial(chain, self.pool, signer.public)
-        self._again_ms = 0
-        """Before this moment there is nothing to put into a block, unless something new comes; 0: not known."""
+        self._look = True
+        """Whether the ordering has something new to look at."""
+        self._held_ms = 0
+        """Until when the only witness waits for a first word at its start; 0: no longer."""
         for entry in sorted(pending, key=lambda one: one.sequence):
             self.pool.add(entry)
             self._mine.add(entry.id)
@@ -88,9 +91,15 @@ class LedgerPeer:
 
     def started(self, now: Now) -> list[Effect]:
         """Once after a start: numbers whose entries lapsed just before it was stopped are filled."""
+        head = self.chain.head
+        if head.height and self.orderer.is_alone and len(list(islice(self.chain.state.raw_range(b"member/"), 2))) > 1:
+            # The disk may be a copy put back, and a block made on it would fork the ledger.
+            self._held_ms = now.monotonic_ms + FIRST_WORD_MS
+            self.waiting.is_held = True
         numbers = self.pool.numbers(self._signer.public)
         last = last_sequence(self.chain.state, self._signer.public)
-        return self._fill(sorted(set(range(last + 1, max(numbers, default=0))) - set(numbers)), now)
+        filled = self._fill(sorted(set(range(last + 1, max(numbers, default=0))) - set(numbers)), now)
+        return filled + self._ordered(self.orderer.started(now), now)
 
     def submit(self, wanted: Submit, now: Now) -> list[Effect]:
         """Sign operations as entries and keep them; refused as a whole where a rule already says no (SPEC P-14)."""
@@ -153,20 +162,27 @@ class LedgerPeer:
 
     # -- peers
 
-    def connected(self, peer: PeerId) -> list[Effect]:
+    def connected(self, peer: PeerId, now: Now) -> list[Effect]:
         """A member's machine is there: offer it what is pending."""
         self.neighbours.peers[peer] = None
-        return self._send_entries(self.pool.all()[: 4 * ENTRIES_PER_MESSAGE], [peer])
+        offered = self._send_entries(self.pool.all()[: 4 * ENTRIES_PER_MESSAGE], [peer])
+        return offered + self._ordered(self.orderer.met(peer, now), now)
 
     def lost(self, peer: PeerId) -> None:
         """A machine is gone."""
         self.neighbours.peers.pop(peer, None)
         self.sync.lost(peer)
-        self._again_ms = 0
+        self._changed()
+
+    def heard_order(self, peer: PeerId, message: Ordering, now: Now) -> list[Effect]:
+        """A witness's word."""
+        return self._ordered(self.orderer.heard(peer, message, now), now)
 
     def heard_height(self, peer: PeerId, height: int, now: Now) -> list[Effect]:
         """A machine says how far it is."""
         self.sync.known(peer, height)
+        self._held_ms = 0
+        self._hold_back()
         # A word from behind: ours was lost, or came before the other could hear it.
         behind = self.neighbours.news(peer) if height < self.chain.head.height else []
         return behind + self._ask(now)
@@ -205,7 +221,7 @@ class LedgerPeer:
     def heard_blocks(self, peer: PeerId, message: Blocks, now: Now) -> list[Effect]:
         """Blocks came; they are checked when nothing else is waiting."""
         self.sync.came(peer, message, self.chain.head.height)
-        self._again_ms = 0
+        self._changed()
         return self._ask(now)
 
     # -- work
@@ -217,7 +233,8 @@ class LedgerPeer:
         queued = self.sync.take()
         if queued is not None:
             return self._check(queued.peer, queued.blocks, now)
-        return self._propose(now)
+        self._look = False
+        return self._ordered(self.orderer.look(now), now)
 
     @property
     def step_blocks(self) -> tuple[Block, ...]:
@@ -227,8 +244,7 @@ class LedgerPeer:
     @property
     def has_work(self) -> bool:
         """Whether `work` may have something to do."""
-        may_propose = self._replica is not None and self._again_ms == 0 and len(self.pool) > 0
-        return self._step is None and (self.sync.is_busy or may_propose)
+        return self._step is None and (self.sync.is_busy or (self._look and self.orderer.is_seated))
 
     def _check(self, peer: PeerId, message: Blocks, now: Now) -> list[Effect]:
         try:
@@ -245,44 +261,27 @@ class LedgerPeer:
                 Misbehaved(peer=peer, sentence=f"sent blocks that do not hold: {problem.reason}", fatal=True),
                 *self._ask(now),
             ]
-        self._step = (step, peer)
+        self._step, self._certificate = (step, peer), message.certificate
         return [Commit(step=step, certificate=message.certificate)]
 
-    def _propose(self, now: Now) -> list[Effect]:
-        replica = self._replica
-        if replica is None or now.monotonic_ms < self._again_ms:
-            return []
-        effects = self._block(replica, now)
-        if self._step is None:
-            # Nothing but time or something new changes that: to look again at once would only burn the processor.
-            due_ms = self.chain.next_due_ms() or 0
-            wait_ms = min(PROPOSE_AGAIN_MS, due_ms - now.wall_ms) if due_ms > now.wall_ms else PROPOSE_AGAIN_MS
-            self._again_ms = now.monotonic_ms + wait_ms
-        return effects
+    def _ordered(self, effects: list[Effect], now: Now) -> list[Effect]:
+        """What the ordering came to: entries that ended or were met in blocks, a step to store, guilt to record."""
+        if self.orderer.step is not None and self._step is None:
+            self._step, self._certificate = (self.orderer.step, None), self.orderer.certificate
+        fresh, self.waiting.fresh = self.waiting.fresh, []
+        for entry in fresh:
+            self._repeats.add(entry.id, now.monotonic_ms)
+        ended, self.waiting.ended = self.waiting.ended, []
+        return self._ended(ended, now) + effects + self._accuse(self.orderer.accusations(), now)
 
-    def is_stalled(self, now: Now) -> bool:
-        """Whether so long after the last block that the clock may be wrong and nothing is proposed (SPEC V-13)."""
-        head = self.chain.head
-        return head.height > 0 and now.wall_ms > head.time_ms + STALL_MS and not self.clock_is_confirmed
-
-    def _block(self, replica: Replica, now: Now) -> list[Effect]:
-        head = self.chain.head
-        if self.is_stalled(now) or not replica.is_leader or self.sync.target > head.height:
+    def _accuse(self, operations: Sequence[dict[str, Value]], now: Now) -> list[Effect]:
+        """Record what convicts a witness; whoever sees it first is as good as any."""
+        if not operations:
             return []
-        due_ms = self.chain.next_due_ms()
-        if not len(self.pool) and (due_ms is None or due_ms > now.wall_ms):
-            return []
-        candidates = self.pool.candidates(self.chain.state, self._block_time_ms(now), self.chain.charter.limits)
-        step = self.chain.build(candidates, now.wall_ms, replica.view)
-        effects = self._ended(self.pool.discard(self.pool.unknown() if step is None else step.left), now)
-        if step is None:
-            return effects
-        block = step.blocks[0]
-        votes, certificate = own_votes(replica, block)
-        if certificate is None:
-            raise LocalError("one witness alone is a quorum of one")
-        self._step = (step, None)
-        return [*effects, Journal(votes=tuple(votes), block=block), Commit(step=step, certificate=certificate)]
+        entries = self._signed(operations, now.wall_ms + self.chain.charter.limits.until_ms // 2)
+        for entry in entries:
+            self._hold(entry, now, mine=True)
+        return [KeepPending(entries=tuple(entries)), *self._hand_on(entries, None)]
 
     def stored(self, now: Now) -> list[Effect]:
         """The step is on the disk: take it, tell the owner and the others."""
@@ -290,18 +289,16 @@ class LedgerPeer:
             return []
         (step, source), self._step = self._step, None
         self.chain.take(step)
-        self.clock_is_confirmed = False
-        if self._replica is not None:
-            self._replica.settle(step.head.view)
+        self.waiting.clock_is_confirmed = False
         self._trial.forget()
-        self._again_ms = 0
+        self._changed()
         if source is not None:
             self.sync.proved(source)
         entries = [entry for block in step.blocks for entry in block.entries]
         void = self.pool.settle(self.chain.state, entries)
         members_changed = any(entry.name.startswith(MEMBERSHIP) for entry in entries)
         if members_changed:
-            self.neighbours.members_changed()
+            self.neighbours.seats_changed()
         effects: list[Effect] = [HeadMoved(height=step.head.height, members_changed=members_changed)]
         for block in step.blocks:
             for entry, outcome in zip(block.entries, block.outcomes, strict=True):
@@ -311,7 +308,9 @@ class LedgerPeer:
                     effects.append(Final(entry_id=entry.id, outcome=outcome, height=block.header.height))
         ended = [(entry, VOID) for entry in void] + [(entry, LAPSED) for entry in self.pool.lapse(step.head.time_ms)]
         effects += self._ended(ended, now)
-        return effects + self._announce(step, source) + self._ask(now)
+        ordered = self._ordered(self.orderer.stored(self._certificate, now), now)
+        self._hold_back()
+        return effects + self._announce(step, source) + self._ask(now) + ordered
 
     def _announce(self, step: Advance, source: PeerId | None) -> list[Effect]:
         """Tell whoever is not known to be as far (SPEC P-34)."""
@@ -323,8 +322,10 @@ class LedgerPeer:
 
     def tick(self, now: Now) -> list[Effect]:
         """Offer pending entries and our height again with growing pauses; ask another peer for an overdue range."""
-        if now.monotonic_ms >= self._again_ms or self.clock_is_confirmed:
-            self._again_ms = 0
+        if self._held_ms and now.monotonic_ms >= self._held_ms:
+            self._held_ms = 0
+            self._hold_back()
+        self._look = True
         entries: list[Entry] = []
         for entry_id in self._repeats.due(now.monotonic_ms):
             if (entry := self.pool.get(entry_id)) is None:
@@ -342,21 +343,34 @@ class LedgerPeer:
         """When `tick` or `work` is next needed, on the monotonic clock."""
         told = (self._repeats.next_ms(), self.sync.deadline_ms(), self.neighbours.wake_ms(now))
         moments = [moment for moment in told if moment is not None]
-        if self._again_ms and len(self.pool):
-            moments.append(self._again_ms)
-        due_ms = self.chain.next_due_ms()
-        if self._replica is not None and due_ms is not None:
-            moments.append(max(self._again_ms, now.monotonic_ms + max(0, due_ms - now.wall_ms)))
+        if (order_ms := self.orderer.wake_ms(now)) is not None:
+            moments.append(order_ms)
+        if self._held_ms:
+            moments.append(self._held_ms)
         return min(moments, default=None)
 
     # -- helpers
+
+    def _changed(self) -> None:
+        """Something came or went, or the head has moved: the ordering may have work."""
+        self.waiting.changed()
+        self._look = True
+        self._hold_back()
+
+    def _hold_back(self) -> None:
+        """The only witness makes no block while somebody may know more of the ledger than it does."""
+        behind = self.orderer.is_alone and self.sync.target > self.chain.head.height
+        held = behind or self._held_ms > 0
+        if self.waiting.is_held and not held:
+            self._look = True
+        self.waiting.is_held = held
 
     def _ask(self, now: Now) -> list[Effect]:
         target = self.sync.target
         asked = self.sync.ask(self.chain.head.height, now)
         if self.sync.target < target:
             # Whoever we waited for is doubted now.
-            self._again_ms = 0
+            self._changed()
         return [] if asked is None else [Send(peer=asked[0], message=asked[1])]
 
     def _block_time_ms(self, now: Now) -> int:
@@ -365,7 +379,7 @@ class LedgerPeer:
 
     def _hold(self, entry: Entry, now: Now, *, mine: bool) -> None:
         self.pool.add(entry)
-        self._again_ms = 0
+        self._changed()
         if entry.key == self._signer.public and not mine:
             self._trial.forget()
         if mine:
@@ -374,7 +388,7 @@ class LedgerPeer:
 
     def _hand_on(self, entries: Sequence[Entry], source: PeerId | None) -> list[Effect]:
         """Give what is new to a bounded number of others, once."""
-        if self._replica is not None and len(self.chain.voting_keys) == 1:
+        if self.orderer.is_alone:
             return []
         return self._send_entries(entries, self.neighbours.nearest(source))
 

@@ -20,20 +20,26 @@ class Neighbours:
     def __init__(self, chain: Chain) -> None:
         self.peers: dict[PeerId, None] = {}
         self._chain = chain
-        self._voters: frozenset[PeerId] | None = None
+        self._voters: dict[PeerId, int] | None = None
         self._news_ms = 0
         self._turn = 0
 
-    def members_changed(self) -> None:
-        """Witnesses may have other machines now."""
+    def seats_changed(self) -> None:
+        """Witnesses may be others, or have other machines, now."""
         self._voters = None
+
+    def seats(self) -> dict[PeerId, int]:
+        """The witnesses' machines and their places in the epoch's list."""
+        if self._voters is None:
+            records = [member_record(self._chain.state, one["member"]) for one in self._chain.witnesses]
+            self._voters = {
+                peer: place for place, record in enumerate(records) if record for peer in record["peers"]
+            }
+        return self._voters
 
     def nearest(self, source: PeerId | None) -> list[PeerId]:
         """At most `FAN_OUT` machines that should hear something new, `source` left out."""
-        if self._voters is None:
-            records = [member_record(self._chain.state, one["member"]) for one in self._chain.witnesses]
-            self._voters = frozenset(peer for record in records if record for peer in record["peers"])
-        voters = self._voters
+        voters = self.seats()
         others = [peer for peer in self.peers if peer != source]
         others = others[self._turn :] + others[: self._turn]
         return sorted(others, key=lambda peer: peer not in voters)[:FAN_OUT]

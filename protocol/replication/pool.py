@@ -123,15 +123,19 @@ class Pool:
         self._stuck.pop(entry.key, None)
         self._lapse_ms = min(self._lapse_ms, entry.until_ms)
 
-    def candidates(self, view: View, time_ms: int, limits: Limits) -> Iterator[Entry]:
+    def candidates(self, view: View, time_ms: int, limits: Limits, *, noted: bool = True) -> Iterator[Entry]:
         """Entries that may be includable, one of each key in turn, each key's in order of their numbers (SPEC P-17).
 
         A key of which nothing can be included is not looked at again before time or something new may have changed
-        that: else a backlog that nobody can include would be judged anew for every block.
+        that: else a backlog that nobody can include would be judged anew for every block. Not `noted`: the view is not
+        final, so what is found is not kept.
         """
-        self._unknown.clear()
         keys = [key for key in self._by_key if self._stuck.get(key, 0) <= time_ms]
-        queues = [self._includable(view, key, time_ms, limits) for key in keys]
+        if noted:
+            self._unknown.clear()
+            queues = [self._includable(view, key, time_ms, limits) for key in keys]
+        else:
+            queues = [self.run(view, key) for key in keys]
         while queues:
             still = []
             for queue in queues:

@@ -22,13 +22,14 @@ from nacl import bindings
 
 from dpnode.shelf import Founded, pending_row, step_commit
 from dpnode.store.rows import Commit as StoreCommit
-from dpnode.voting import records_of
+from dpnode.voting import halt_record, records_of
 from ledger import keys as curve
 from protocol.effects import (
     Addresses,
     Commit,
     DropPending,
     Effect,
+    Halt,
     Journal,
     Keep,
     KeepPending,
@@ -257,7 +258,7 @@ class Cluster:
             case Send():
                 self._send(node.who.peer, effect.peer, write_message(effect.message))
             case Journal():
-                node.disk.journal += records_of(effect.votes, effect.block)
+                node.disk.journal += records_of(effect)
             case Commit():
                 node.disk.commit(step_commit(node.parts.core.chain, effect.step, effect.certificate))
                 self.observer.committed(node)
@@ -272,6 +273,8 @@ class Cluster:
                     height=node.parts.core.chain.head.height,
                 )
                 self._send(node.who.peer, effect.peer, write_message(message))
+            case Halt():
+                node.disk.journal.append(halt_record(effect.reason))
             case Misbehaved(fatal=True):
                 self.cut_link(_pair(node.who.peer, effect.peer))
             case Addresses():

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from dpnode.voting import BLOCK, VOTE
-from ledger.block import read_block, read_header
+from dpnode.voting import Kind
+from ledger.block import read_block
 from ledger.canonical import decode
+from ledger.consensus.votes import Vote, conflict, vote_from_value
 from ledger.entry import Entry, entry_from_value
 from ledger.queries import unbalanced
 from protocol.effects import Commit, Effect, Final, Journal, Recorded, Send
 from protocol.limits import POOL_ENTRIES_MAX
-from protocol.messages import Adverts, Entries, Hello, NewHead, Talk
+from protocol.messages import Adverts, Entries, Hello, NewHead, Proposed, Talk, Voted
 
 
 class Violation(AssertionError):
@@ -31,7 +32,9 @@ class Observer:
         self.standing: dict[bytes, int] = {}
         """Entry id -> height of the block it stands in."""
         self.outcomes: dict[bytes, str] = {}
-        self.votes: dict[tuple[int, int, str], bytes] = {}
+        self.votes: dict[tuple[bytes, int, int], dict[str, Vote]] = {}
+        """Every vote a machine's own key ever cast, by (machine, epoch, view) and kind."""
+        self.told: set[tuple[bytes, int, int, str]] = set()
         self.acknowledged: dict[bytes, Entry | None] = {}
         """Entries the owner was told are recorded."""
         self.addresses: dict[bytes, dict[bytes, tuple[str, ...]]] = {}
@@ -81,10 +84,16 @@ class Observer:
                     raise Violation(f"{node.who.name} called an entry lapsed that is final")
             case Journal():
                 for vote in effect.votes:
-                    self._vote(vote.epoch, vote.view, vote.kind.value, vote.block)
-            case Commit() if effect.step.head.view and node.parts.core.ledger._replica is not None:
-                voted = [decode(record.body) for record in disk.journal if record.kind == VOTE]
-                if not any(vote["block"] == effect.step.head.block for vote in voted):
+                    self._vote(node, vote)
+            case Send(message=Voted() as message):
+                for value in message.votes:
+                    self._told_vote(node, vote_from_value(value))
+            case Send(message=Proposed() as message):
+                self._told_vote(node, vote_from_value(message.vote))
+            case Commit() if node.parts.core.ledger.orderer.is_alone:
+                voted = [decode(record.body) for record in disk.journal if record.kind == Kind.BALLOT]
+                last = effect.step.blocks[-1].header.id
+                if not any(vote.get("block") == last for vote in voted):
                     raise Violation(f"{node.who.name} made a block final without its vote in the journal")
             case _:
                 pass
@@ -96,10 +105,23 @@ class Observer:
         if own and entry.id not in node.disk.pending and entry.id not in self.standing:
             raise Violation(f"{node.who.name} sent an entry of its own that is not on its disk")
 
-    def _vote(self, epoch: int, view: int, kind: str, block: bytes) -> None:
-        before = self.votes.setdefault((epoch, view, kind), block)
-        if before != block:
-            raise Violation(f"two votes to {kind} in view {view}")
+    def _vote(self, node: Any, vote: Vote) -> None:
+        cast = self.votes.setdefault((node.who.peer, vote.epoch, vote.view), {})
+        before = cast.setdefault(vote.kind.value, vote)
+        if before.block != vote.block or any(conflict(vote, other) for other in cast.values()):
+            raise Violation(f"{node.who.name} cast two votes to {vote.kind.value} in view {vote.view}")
+
+    def _told_vote(self, node: Any, vote: Vote) -> None:
+        """Votes once, and never before it is on the disk (consensus rule 11)."""
+        witnesses = node.parts.core.chain.witnesses
+        own = vote.witness < len(witnesses) and witnesses[vote.witness]["key"] == node.who.voting.public
+        mark = (node.who.peer, vote.epoch, vote.view, vote.kind.value)
+        if not own or mark in self.told:
+            return
+        self.told.add(mark)
+        held = [vote_from_value(decode(one.body)) for one in node.disk.journal if one.kind == Kind.BALLOT]
+        if vote not in held:
+            raise Violation(f"{node.who.name} told a vote of view {vote.view} that is not on its disk")
 
     # -- what all must agree on
 
@@ -119,12 +141,6 @@ class Observer:
             elif self.final[height] != here:
                 raise Violation(f"two blocks are final at height {height}")
         self._seen[node.who.peer] = len(node.disk.blocks)
-        for record in node.disk.journal:
-            if record.kind == BLOCK:
-                header = read_header(decode(record.body)["header"])
-                known = self.final.get(header.height)
-                if known is not None and known[0] != header.id and header.height <= len(node.disk.blocks):
-                    raise Violation(f"the journal finalized another block at height {header.height}")
 
     def balanced(self, node: Any) -> None:
         """Invariant 1: nothing came from nowhere, holds included."""

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import ledger.fold
-import tests.simulation.town
 from ledger.consensus.replica import Replica
 from ledger.entry import Entry
 from ledger.errors import Reason, Refusal
@@ -99,8 +98,7 @@ def pending_offered_once(patch: Patch) -> None:
 
 def votes_forgotten(patch: Patch) -> None:
     """A start takes back neither votes nor the block they finalized."""
-    patch.setattr(Replica, "restore", lambda self, votes: None)
-    patch.setattr(tests.simulation.town, "own_certificate", lambda votes, block: None)
+    patch.setattr(Replica, "restore", lambda self, **kept: None)
 
 
 def votes_not_journaled(patch: Patch) -> None:

@@ -11,15 +11,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from dpnode.shelf import Founded, founding_commit, pending_entries, read_chain, step_commit
+from dpnode.shelf import Founded, founding_commit, pending_entries, read_chain
 from dpnode.store.journal import Record
 from dpnode.store.rows import Commit, PendingEntry, ServedBlock
-from dpnode.voting import own_certificate, remembered
+from dpnode.voting import remembered
 from ledger.canonical import digest
-from ledger.chain import Chain
 from ledger.charter import Limits, founding_id, write_charter
-from ledger.consensus.replica import Replica
-from ledger.consensus.votes import write_certificate
 from ledger.entry import Entry, sign_entry
 from ledger.keys import MemberId, SigningKey, member_id, next_root_hash
 from ledger.operations.membership import peer_id_of
@@ -35,6 +32,7 @@ from protocol.negotiation.policy import Policy
 from protocol.own_offers import OwnOffers
 from protocol.replication.directory_peer import KEPT_ADVERT, KEPT_DEFINITION, KEPT_RECORD, DirectoryPeer
 from protocol.replication.directory_peer import Identity as DirectoryIdentity
+from protocol.replication.orderer import Voter
 from protocol.world import LedgerWorld
 from tests.protocol.capability.workshop import starter
 
@@ -176,7 +174,6 @@ class Parts:
 def build(who: Person, disk: Disk, *, policy: Policy | None = None, functions: Iterable[Function] = ()) -> Parts:
     """The core of `who` as a start makes it from the disk."""
     chain = read_chain(disk.founded.charter, disk.meta, disk.pairs.items())
-    replica = _replica(who, disk, chain)
     catalogue = Catalogue([*starter(), *functions])
     kinds = (KEPT_DEFINITION, KEPT_RECORD, KEPT_ADVERT)
     kept = [(kind, id_, value) for kind in kinds for id_, value in disk.of_kind(kind)]
@@ -192,36 +189,12 @@ def build(who: Person, disk: Disk, *, policy: Policy | None = None, functions: I
     core = Core(
         chain,
         Self(member=who.member, peer=who.peer, signer=who.working),
-        replica=replica,
+        voter=Voter(key=who.voting, memory=remembered(disk.journal)),
         pending=pending_entries(disk.pending.values()),
         directory=directory,
         conversation=Conversation(negotiation, world, chain, disk.of_kind(KEPT_SUBMITTED)),
     )
     return Parts(core=core, offers=offers, catalogue=catalogue)
-
-
-def _replica(who: Person, disk: Disk, chain: Chain) -> Replica | None:
-    """As the assembly: a block that the journal finalized is stored before anything else."""
-    place = chain.place_of(who.member)
-    if place is None:
-        return None
-    memory = remembered(disk.journal)
-    for block in sorted(memory.blocks.values(), key=lambda one: one.header.height):
-        certificate = own_certificate(memory.votes, block)
-        if block.header.height == chain.head.height + 1 and certificate is not None:
-            step = chain.advance([block], certificate)
-            disk.commit(step_commit(chain, step, write_certificate(certificate)))
-            chain.take(step)
-    replica = Replica(
-        network=chain.network,
-        epoch=chain.head.epoch,
-        keys=chain.voting_keys,
-        place=place,
-        signer=who.voting,
-        floor=chain.head.view,
-    )
-    replica.restore(memory.votes)
-    return replica
 
 
 def entry(who: Person, founded: Founded, sequence: int, operation: Mapping[str, Any], **changes: Any) -> Entry:

@@ -238,7 +238,8 @@ class World:
                 witness.disk.final += other.disk.final[len(witness.disk.final) :]
                 witness.disk.floor, witness.disk.certificate = other.disk.floor, other.disk.certificate
                 witness.tree.moved()
-                self.give(witness, Settled(view=other.disk.floor, certificate=other.disk.certificate))
+                self.give(witness, Settled(certificate=other.disk.certificate))
+                self.give(witness, Woken())
         self.at(1_000, self.catch_up)
 
     def replica(self, place: int, tree: ToyTree) -> Replica:
@@ -330,10 +331,8 @@ class World:
         witness.disk.floor = effect.certificate.view
         witness.disk.certificate = effect.certificate
         witness.tree.moved()
-        self.perform(
-            witness,
-            witness.replica.step(Settled(view=effect.certificate.view, certificate=effect.certificate), self.clock()),
-        )
+        witness.replica.step(Settled(certificate=effect.certificate), self.clock())
+        self.at(0, lambda: self.give(witness, Woken()))
 
     def tell(self, witness: Witness, effect: Tell) -> None:
         targets = [one.place for one in self.witnesses] if effect.peer is None else [effect.peer[0]]
@@ -400,4 +399,4 @@ class World:
         return [n for block in self.witnesses[place].disk.final for n in block.outcomes]
 
 
-__all__ = ["VoteKind", "World", "Weather", "votes_module"]
+__all__ = ["VoteKind", "Weather", "World", "votes_module"]
