@@ -140,7 +140,8 @@ class Branches:
         if made is None:
             self._pending.left((), nothing=ground is None)
             return None
-        self._pending.left(made.left, nothing=False)
+        # What could not stand on a block that is not final may stand on another yet.
+        self._pending.left(made.left if ground is None else (), nothing=False)
         block = made.branch.block
         self._bodies[block.header.id] = block
         self._valid[block.header.id] = made.branch

@@ -211,10 +211,14 @@ class Pool:
         """What stands under keys unknown when candidates were last asked for; dead where no block was made."""
         return list(self._unknown)
 
-    def discard(self, left: Iterable[tuple[Entry, Refusal]]) -> list[tuple[Entry, str]]:
-        """Forget candidates that can never be included, those left and those noted; with the refusal's code."""
+    def discard(self, left: Iterable[tuple[Entry, Refusal]], *, lapsed: bool = True) -> list[tuple[Entry, str]]:
+        """Forget candidates that can never be included, those left and those noted; with the refusal's code.
+
+        Not `lapsed`: by our clock alone an entry has not lapsed, since another leader's block may be earlier.
+        """
         noted, self._dead = self._dead, []
-        dead = [(entry, refusal.code) for entry, refusal in (*noted, *left) if refusal.reason in _DEAD]
+        reasons = _DEAD if lapsed else _DEAD - {Reason.LAPSED}
+        dead = [(entry, refusal.code) for entry, refusal in (*noted, *left) if refusal.reason in reasons]
         for entry, _ in dead:
             self._remove(entry.id)
         return dead

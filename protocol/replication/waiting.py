@@ -110,7 +110,8 @@ class Waiting:
 
     def left(self, entries: Iterable[tuple[Entry, Refusal]], *, nothing: bool) -> None:
         """Candidates that could not be included."""
-        self.ended += self._pool.discard(self._pool.unknown() if nothing else entries)
+        alone = len(self._chain.witnesses) == 1
+        self.ended += self._pool.discard(self._pool.unknown() if nothing and alone else entries, lapsed=alone)
         if nothing:
             self._some = False
             self._again_ms = self._monotonic_ms + PROPOSE_AGAIN_MS

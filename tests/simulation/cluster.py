@@ -100,10 +100,17 @@ class _Event:
 class Cluster:
     """The nodes, what is between them, and the time."""
 
-    def __init__(self, seed: int, *names: str, faults: Faults | None = None, limits: tuple[Any, ...] = LIMITS) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *names: str,
+        faults: Faults | None = None,
+        limits: tuple[Any, ...] = LIMITS,
+        witnesses: int = 1,
+    ) -> None:
         self.dice = random.Random(seed)
         self.faults = faults or Faults()
-        self.founded: Founded = network(*names, more=limits)
+        self.founded: Founded = network(*names, more=limits, witnesses=witnesses)
         self.now_ms = 0
         self.nodes: dict[bytes, Node] = {}
         self.links: dict[tuple[bytes, bytes], int] = {}

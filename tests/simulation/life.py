@@ -30,7 +30,7 @@ from tests.simulation.town import DAY_MS, HOUR_MS, START_MS, Disk, Parts, Person
 
 FAULTY_MS = 20_000
 CALM_MS = 20 * 60_000
-NAMES = ("ann", "ben", "cat", "dan", "eve")
+NAMES = ("ann", "ben", "cat", "dan", "eve", "fay", "gus", "hal")
 
 
 def own_function(name: str) -> Function:
@@ -56,9 +56,11 @@ def own_function(name: str) -> Function:
 class Town:
     """A cluster with people in it."""
 
-    def __init__(self, seed: int, *, faults: Faults | None = None, job: bool | None = None, most: int = 4) -> None:
-        names = NAMES[: 2 + seed % (most - 1)]
-        self.cluster = Cluster(seed, *names)
+    def __init__(
+        self, seed: int, *, faults: Faults | None = None, job: bool | None = None, most: int = 4, witnesses: int = 1
+    ) -> None:
+        names = NAMES[: max(witnesses, 2 + seed % (most - 1))]
+        self.cluster = Cluster(seed, *names, witnesses=witnesses)
         self.dice = self.cluster.dice
         self.cluster.faults = Faults.drawn(self.dice) if faults is None else faults
         self.cluster.build = self._build
@@ -78,6 +80,9 @@ class Town:
             self._started(node)
         for i, one in enumerate(people):
             self.cluster.wire(one, people[(i + 1) % len(people)])
+        for i, one in enumerate(people[:witnesses]):
+            for other in people[i + 1 : witnesses]:
+                self.cluster.wire(one, other)
         for one in people:
             for _ in range(6):
                 self.cluster.at(self.dice.randrange(10, FAULTY_MS), partial(self._whim, one))

@@ -74,8 +74,8 @@ def person(name: str) -> Person:
 
 
 @cache
-def network(*founders: str, more: tuple[tuple[str, int], ...] = ()) -> Founded:
-    """A network of these founders, the first of whom is the witness; `more` are limits other than the defaults."""
+def network(*founders: str, more: tuple[tuple[str, int], ...] = (), witnesses: int = 1) -> Founded:
+    """A network of these founders, the first of whom are witnesses; `more` are limits other than the defaults."""
     people = [person(name) for name in founders]
     charter = write_charter(
         {
@@ -95,7 +95,7 @@ def network(*founders: str, more: tuple[tuple[str, int], ...] = ()) -> Founded:
             "name": "Test town",
             "purpose": "to be tested",
             "version": 1,
-            "witnesses": [{"key": people[0].voting.public, "member": people[0].member}],
+            "witnesses": [{"key": one.voting.public, "member": one.member} for one in people[:witnesses]],
         }
     )
     message = founding_id(charter.network)
