@@ -38,10 +38,11 @@ LEAVES = dict(_leaves(cli))
 def test_every_command_that_is_promised_exists() -> None:
     promised = """init; id show; id words; id nodes; network found; network invite; network join; network show; up;
     down; status; peers; clock; cap add; cap list; cap show; cap remove; cap import; directory; job call; job
-    list; job show; job watch; job award; job progress; job deliver; job receive; job claim; job cancel;
+    list; job show; job watch; job award; job counter; job progress; job deliver; job receive; job claim; job cancel;
     job fail; job dispute; job rule; inbox list; inbox show; inbox approve; inbox refuse; why; ledger
     status; ledger balance; ledger shares; ledger journal; ledger show; ledger blocks; ledger verify;
-    ledger export; credit open; credit issue; credit pay; credit redeem; asset register; asset list;
+    ledger export; ledger prove balance; ledger prove share; ledger prove entry; ledger check; network charter;
+    credit open; credit issue; credit pay; credit redeem; asset register; asset list;
     asset show; share transfer; share accept; config check; network members"""
     assert {tuple(one.split()) for one in promised.split(";")} == set(LEAVES)
 
@@ -69,7 +70,7 @@ def test_every_command_has_help_home_json_and_an_example_that_parses(
 
 
 WRITING = """init; id words; network found; network invite; network join; up; down; clock; cap add; cap remove; cap
-    import; job call; job award; job progress; job deliver; job receive; job claim; job cancel; job
+    import; job call; job award; job counter; job progress; job deliver; job receive; job claim; job cancel; job
     fail; job dispute; job rule; inbox approve; inbox refuse; ledger export; credit open; credit issue;
     credit pay; credit redeem; asset register; share transfer; share accept"""
 
