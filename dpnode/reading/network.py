@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from dpnode.control.questions.holdings import AssetList, AssetShow
-from dpnode.control.questions.network import MemberList, NetworkShow
+from dpnode.control.questions.network import MemberList, NetworkCharter, NetworkShow
 from dpnode.control.questions.node import BoundNodes
 from dpnode.reading.ledger import asset_fields
 from dpnode.reading.naming import asset_meant, party, person_meant, show_peer
@@ -39,6 +39,18 @@ def network(source: Source, question: NetworkShow) -> Fields:
         "witnesses": [party(view, one) for one in queries.witness_members(view)],
         "arbiters": [party(view, one) for one in charter.arbiters],
         "rules": rules,
+    }
+
+
+@at_once
+def charter(source: Source, question: NetworkCharter) -> Fields:
+    """The bytes that strangers check proofs and exports with."""
+    network = show_id(Kind.NETWORK, source.charter.network)
+    return {
+        "id": network,
+        "name": source.charter.name,
+        "bytes": len(source.charter.body),
+        "charter": source.charter.body,
     }
 
 

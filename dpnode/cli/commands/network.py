@@ -8,12 +8,14 @@ import click
 from dpnode.cli import shapes
 from dpnode.cli.arguments import SPAN
 from dpnode.cli.blocks import Block, Column, Exact, Note, Table, facts
+from dpnode.cli.commands.proof import deliver, out_option
 from dpnode.cli.frame import Run, command, family, wait_option
 from dpnode.cli.root import unlock_root
 from dpnode.control.answers import Fields
 from dpnode.control.questions.network import (
     INVITATION_LASTS_MS,
     MemberList,
+    NetworkCharter,
     NetworkFound,
     NetworkInvite,
     NetworkJoin,
@@ -103,9 +105,7 @@ def join(
     found = _invitation_in(invitation)
     root = unlock_root(run.home, words_file=words_file, passphrase_file=passphrase_file)
     run.ask(
-        NetworkJoin(
-            invitation=found, root_seed=root.root_0_seed, wait_ms=wait_ms, dry_run=run.dry_run
-        ),
+        NetworkJoin(invitation=found, root_seed=root.root_0_seed, wait_ms=wait_ms, dry_run=run.dry_run),
         _entered,
     )
 
@@ -150,6 +150,13 @@ def _shown(value: Fields) -> Iterator[Block]:
     yield facts(rules, *((key, key, str) for key in rules), title="Rules")
 
 
+@command("charter", example="dpnode network charter --out charter")
+@out_option
+def charter(run: Run, out: str | None) -> None:
+    """The charter's bytes, for whoever checks proofs and exports."""
+    deliver(run, NetworkCharter(), "charter", out)
+
+
 @command("members", example="dpnode network members")
 def members(run: Run) -> None:
     """Who is in the network, and who vouched for whom."""
@@ -172,4 +179,6 @@ def _members(value: Fields) -> Iterator[Block]:
     )
 
 
-network_command = family("network", "Found, invite to, join or look at a network.", found, invite, join, show, members)
+network_command = family(
+    "network", "Found, invite to, join or look at a network.", found, invite, join, show, charter, members
+)

@@ -47,6 +47,11 @@ class NetworkShow(Question):
     """The charter and its witnesses."""
 
 
+@question("network.charter", offline=True)
+class NetworkCharter(Question):
+    """The founding document's own bytes, whose hash is the network's name."""
+
+
 @question("member.list", offline=True)
 class MemberList(Question):
     """Every member, with sponsor and machines."""
