@@ -35,6 +35,7 @@ class Reason(StrEnum):
     SEQUENCE_AHEAD = "entry.sequence-ahead"
     LAPSED = "entry.lapsed"
     TOO_FAR_AHEAD = "entry.until-too-far"
+    INVITATION_SPENT = "entry.invitation-spent"
     SIGNATURE = "entry.signature"
     ALLOWANCE = "entry.allowance"
     NOT_A_MEMBER = "member.unknown"

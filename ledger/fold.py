@@ -168,6 +168,8 @@ def _judge(
     last = last_sequence(view, entry.key)
     if entry.sequence <= last:
         return Refusal(reason=Reason.SEQUENCE_USED, detail=f"number {entry.sequence} is used; the last was {last}")
+    if members.is_spent(record, entry.sequence):
+        return Refusal(reason=Reason.INVITATION_SPENT, detail="this invitation was tried too often; ask for a new one")
     if entry.sequence > last + (SEQUENCE_WINDOW if entry.skips else 1):
         return Refusal(reason=Reason.SEQUENCE_AHEAD, detail=f"number {entry.sequence} follows {last} too far ahead")
     use = _use_after(view, author, entry, time_ms)

@@ -144,6 +144,7 @@ def _profile(view: View, op: dict[str, Any], author: bytes) -> str:
 SENTENCES: Mapping[str, Sentence] = MappingProxyType(
     {
         "membership.invite/1": lambda view, op, author: "makes an invitation",
+        "membership.uninvite/1": lambda view, op, author: "takes an invitation back",
         "membership.join/1": _join,
         "membership.machine/1": lambda view, op, author: "adds a machine",
         "membership.unbind/1": lambda view, op, author: "takes a machine away",

@@ -25,6 +25,7 @@ WHERE = {
     "ledger.status": ("ledger", "status"),
     "member.list": ("network", "members"),
     "network.charter": ("network", "charter"),
+    "network.invitations": ("network", "invitations"),
     "network.show": ("network", "network"),
     "node.bound": ("network", "machines"),
 }

@@ -194,6 +194,11 @@ class Crowd:
             signer = dice.choice(self.signers)
         return signer, {"t": name, **fields}
 
+    def invited(self) -> list[tuple[Person, bytes]]:
+        """Everybody's open invitations, as sponsor and key."""
+        records = [(one, self.town.state.get(b"member/" + one.id) or {}) for one in self.people]
+        return [(one, invite["key"]) for one, record in records for invite in record.get("invites", [])]
+
     def fit(self, name: str, fields: dict[str, Any], who: Person, signer: SigningKey) -> SigningKey:
         """Bend fields and signer towards something that may hold."""
         dice, network = self.dice, self.town.network
@@ -209,8 +214,13 @@ class Crowd:
                 content = {"member": who.id, "network": network}
                 fields["consent"] = sign_statement("invite", content, invited).to_value()
                 fields["until"] = self.town.now_ms + DAY_MS
+            case "membership.uninvite/1":
+                sponsor, key_ = dice.choice(self.invited() or [(who, bytes(32))])
+                fields["key"] = key_
+                return sponsor.working
             case "membership.join/1":
-                guest = dice.choice(self.people[4:])
+                keys = {key_ for _, key_ in self.invited()}
+                guest = dice.choice([one for one in self.people[4:] if one.invite.public in keys] or self.people[4:])
                 fields |= self.town.joining(guest)
                 return guest.invite
             case "membership.machine/1":

@@ -215,6 +215,7 @@ def test_receipts_and_key_changes_have_a_reserve_beyond() -> None:
         "membership.revoke/1",
         "membership.rotate/1",
         "membership.unbind/1",
+        "membership.uninvite/1",
         "work.receipt/1",
     }
 

@@ -40,6 +40,7 @@ def operations(town: Town) -> dict[str, tuple[SigningKey, dict[str, Any]]]:
             ada.working,
             {"consent": town.inviting(guest.invite).to_value(), "until": START_MS + DAY_MS},
         ),
+        "membership.uninvite/1": (ada.working, {"key": guest.invite.public}),
         "membership.join/1": (guest.invite, town.joining(guest)),
         "membership.machine/1": (ada.working, {"machine": town.machine(ada.id, Person(9).machine).to_value()}),
         "membership.unbind/1": (ada.working, {"peer": ada.peer}),

@@ -1,4 +1,4 @@
-"""`dpnode network`: found, invite, join, show, members."""
+"""`dpnode network`: found, invite, uninvite, invitations, join, show, members."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,12 +14,14 @@ from dpnode.cli.root import unlock_root
 from dpnode.control.answers import Fields
 from dpnode.control.questions.network import (
     INVITATION_LASTS_MS,
+    InvitationList,
     MemberList,
     NetworkCharter,
     NetworkFound,
     NetworkInvite,
     NetworkJoin,
     NetworkShow,
+    NetworkUninvite,
 )
 from dpnode.errors import FailKind, Problem
 
@@ -76,9 +78,55 @@ def _invited(value: Fields) -> Iterator[Block]:
     if value.get("invitation"):
         yield Exact(text=value["invitation"])
     yield facts(
-        value, ("Ends", "expires_ms", shapes.when), ("Entry", "entry", shapes.ident), ("Binding", "binding", str)
+        value,
+        ("Id", "id", shapes.ident),
+        ("Ends", "expires_ms", shapes.when),
+        ("Entry", "entry", shapes.ident),
+        ("Binding", "binding", str),
     )
-    yield Note(text="Whoever has this string can join once in your name as sponsor: send it privately.")
+    yield Note(
+        text="Whoever has this string can join once in your name as sponsor: send it privately. "
+        "`dpnode network uninvite` takes it back."
+    )
+
+
+@command(
+    "uninvite",
+    example="dpnode network uninvite key-mfrggzdfmz\ndpnode network uninvite dpnode-invite-1-...",
+    writes=True,
+)
+@click.argument("invitation")
+@wait_option
+def uninvite(run: Run, invitation: str, wait_ms: int) -> None:
+    """Take back an invitation that nobody has used: its id, the beginning of one, or the string itself."""
+    meant = _invitation_in(invitation) if INVITATION_BEGINS in invitation else invitation
+    run.ask(NetworkUninvite(id=meant, wait_ms=wait_ms, dry_run=run.dry_run), _uninvited)
+
+
+def _uninvited(value: Fields) -> Iterator[Block]:
+    yield facts(
+        value, ("Taken back", "id", shapes.ident), ("Entry", "entry", shapes.ident), ("Binding", "binding", str)
+    )
+
+
+@command("invitations", example="dpnode network invitations")
+def invitations(run: Run) -> None:
+    """Your invitations that can still be used, and until when."""
+    run.ask(InvitationList(), _invitations)
+
+
+def _invitations(value: Fields) -> Iterator[Block]:
+    yield Table(
+        columns=(
+            Column(title="Invitation", key="id", shape=shapes.ident),
+            Column(title="Made", key="since_ms", shape=shapes.when),
+            Column(title="Ends", key="expires_ms", shape=shapes.when),
+            Column(title="Refused tries", key="tries", shape=shapes.count, right=True),
+        ),
+        rows=value.get("invitations", []),
+        empty="No open invitation.",
+    )
+    yield Note(text=f"At most {value.get('most', 3)} at once; `dpnode network uninvite` takes one back.")
 
 
 @command(
@@ -180,5 +228,14 @@ def _members(value: Fields) -> Iterator[Block]:
 
 
 network_command = family(
-    "network", "Found, invite to, join or look at a network.", found, invite, join, show, charter, members
+    "network",
+    "Found, invite to, join or look at a network.",
+    found,
+    invite,
+    uninvite,
+    invitations,
+    join,
+    show,
+    charter,
+    members,
 )

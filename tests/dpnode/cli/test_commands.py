@@ -43,7 +43,7 @@ def test_every_command_that_is_promised_exists() -> None:
     status; ledger balance; ledger shares; ledger journal; ledger show; ledger blocks; ledger verify;
     ledger export; ledger prove balance; ledger prove share; ledger prove entry; ledger check; network charter;
     credit open; credit issue; credit pay; credit redeem; asset register; asset list;
-    asset show; share transfer; share accept; config check; network members"""
+    asset show; share transfer; share accept; config check; network members; network uninvite; network invitations"""
     assert {tuple(one.split()) for one in promised.split(";")} == set(LEAVES)
 
 
@@ -69,9 +69,9 @@ def test_every_command_has_help_home_json_and_an_example_that_parses(
             assert line == "dpnode inbox"
 
 
-WRITING = """init; id words; network found; network invite; network join; up; down; clock; cap add; cap remove; cap
-    import; job call; job award; job counter; job progress; job deliver; job receive; job claim; job cancel; job
-    fail; job dispute; job rule; inbox approve; inbox refuse; ledger export; credit open; credit issue;
+WRITING = """init; id words; network found; network invite; network uninvite; network join; up; down; clock; cap add;
+    cap remove; cap import; job call; job award; job counter; job progress; job deliver; job receive; job claim; job
+    cancel; job fail; job dispute; job rule; inbox approve; inbox refuse; ledger export; credit open; credit issue;
     credit pay; credit redeem; asset register; share transfer; share accept"""
 
 
