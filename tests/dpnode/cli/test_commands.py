@@ -178,6 +178,17 @@ def test_text_of_peers_never_reaches_the_terminal_raw(home: Home, run: Run) -> N
     assert len(out.splitlines()) == 2
 
 
+def test_a_peer_whose_height_is_not_known_is_not_said_to_be_at_0(home: Home, run: Run) -> None:
+    async def answer(question: Question, responder: Responder) -> Answer:
+        rows = [{"peer": "12D", "state": "connected"}, {"peer": "13D", "state": "connected", "height": 1_234}]
+        return Done(value={"peers": [*rows, {"peer": "14D", "state": "away"}]})
+
+    with answering(home, answer):
+        _, out, _ = run("peers")
+    assert "not told yet" in out.splitlines()[1] and "1,234" in out.splitlines()[2]
+    assert "told" not in out.splitlines()[3]
+
+
 def test_a_call_asks_exactly_what_was_written(home: Home, run: Run, tmp_path: Path) -> None:
     asked: list[Question] = []
     (tmp_path / "bracket.toml").touch()
