@@ -10,14 +10,16 @@ import re
 from typing import Any
 
 from dpnode.answers.shown import name_of, party
+from dpnode.clock import now
 from dpnode.control.amounts import amount_text
 from dpnode.node import Node, readable
 from dpnode.reading.naming import amount_shown, price_shown
 from ledger.names import Kind, short
 from ledger.operations.work_terms import read_proposal
+from protocol.negotiation.calls import lines_of
 from protocol.negotiation.contents import Changes, total
 from protocol.negotiation.decision import Decision
-from protocol.negotiation.initiator import Calling, Reply
+from protocol.negotiation.initiator import Calling, CallState, Reply
 from protocol.negotiation.participant import Deal
 from protocol.negotiation.reasons import SENTENCES
 
@@ -87,7 +89,12 @@ def ranking(node: Node, calling: Calling) -> list[dict[str, Any]]:
     """How a choice was made, best first; a line that is no rank stands by itself."""
     members = {short(Kind.MEMBER, one): one for one in calling.asked}
     rows: list[dict[str, Any]] = []
-    for line in calling.ranking:
+    lines = calling.ranking
+    if calling.state in (CallState.COLLECTING, CallState.CHOOSING):
+        # Nothing is chosen yet: what came since counts, too.
+        conversation = node.core.conversation
+        lines = lines_of(conversation.negotiation.ranked(calling.call, now(), conversation.world))
+    for line in lines:
         found = _RANKED.fullmatch(line)
         if found is None or found[3] not in members:
             rows.append({"text": line})
@@ -96,8 +103,8 @@ def ranking(node: Node, calling: Calling) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"rank": int(found[1]), "proposal": found[2], "provider": provider, "text": found[4]}
         for one in calling.received:
             if short(Kind.JOB, one.id) == found[2]:
-                lines = read_proposal(one.signed.statement).price
-                shown = ((each.kind, each.thing, each.amount) for each in lines)
+                price = read_proposal(one.signed.statement).price
+                shown = ((each.kind, each.thing, each.amount) for each in price)
                 row["price"] = price_shown(node.core.chain.state, shown)
         rows.append(row)
     return rows

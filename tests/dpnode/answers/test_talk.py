@@ -133,8 +133,11 @@ async def test_a_customer_bargains_by_command_and_the_provider_signs_in_the_inbo
         await until(ada, lambda: len(ada.core.conversation.negotiation.calls()[0].received) == 2)
         best, other = (await asked(ada, JobShow(id=call)))["proposals"]
         assert (best["price"][0]["amount"], other["id"]) == (250, first["id"])
+        before = (await asked(ada, Why(id=call)))["ranking"]
+        assert [row["price"][0]["amount"] for row in before] == [250, 328]
         awarded = await asked(ada, JobAward(proposals=(best["id"],)))
         assert awarded["state"] == "awarded" and awarded["held"][0]["amount"] == 250
+        assert (await asked(ada, Why(id=call)))["ranking"] == before
         late = await refused(ada, question)
         assert late.kind is FailKind.REFUSED and "this call is awarded" in late.sentence
 
