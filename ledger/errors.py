@@ -38,6 +38,7 @@ class Reason(StrEnum):
     INVITATION_SPENT = "entry.invitation-spent"
     SIGNATURE = "entry.signature"
     ALLOWANCE = "entry.allowance"
+    EPOCH_CLOSED = "entry.epoch-closed"
     NOT_A_MEMBER = "member.unknown"
     TOO_LITTLE = "account.too-little"
     TOO_MUCH = "account.too-much"
