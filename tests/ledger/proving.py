@@ -125,19 +125,19 @@ class Epochs:
     def __init__(self) -> None:
         self.town = Town(people=4, witnesses=1)
         self.closings: list[bytes] = []
-        network, parent, height = self.town.network, self.town.network, 0
+        self.blocks: list[tuple[Block, bytes]] = []
+        network, parent = self.town.network, self.town.network
         for number, people in enumerate(self.LISTS, start=1):
-            height += 3
             following = self.LISTS[number] if number < len(self.LISTS) else people
             epoch = number + 1 if number < len(self.LISTS) else number
             self.state = State(self.pairs(epoch, following).items())
             self.block = make_block(
                 network=network,
                 epoch=number,
-                view=height,
-                height=height,
+                view=1,
+                height=number,
                 parent=parent,
-                time_ms=START_MS + height,
+                time_ms=START_MS + number,
                 state_root=self.state.root,
                 witnesses=witnesses_hash(listed(*people)),
                 entries=(self.profile(),),
@@ -145,6 +145,7 @@ class Epochs:
             )
             places = range(1) if len(people) == 1 else (0, 1, 3)
             self.certificate = signed_by(network, self.block, people, places)
+            self.blocks.append((self.block, self.certificate))
             if number < len(self.LISTS):
                 self.closings.append(epoch_end(self.block.header.body, self.certificate, self.state))
             parent = self.block.header.id

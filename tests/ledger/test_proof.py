@@ -237,7 +237,7 @@ def first_header() -> Header:
 
 def test_a_block_at_or_below_the_end_of_the_epoch_before_is_refused() -> None:
     """O-3."""
-    block = remade(EPOCHS.block, height=6)
+    block = remade(EPOCHS.block, height=2)
     signed = signed_by(EPOCHS.town.network, block, EPOCHS.LISTS[2], (0, 1, 2))
     certified = Certified(header=block.header.body, certificate=signed, epochs=tuple(EPOCHS.closings))
     proof = prove_pair(certified, take(EPOCHS.state, b"witnesses"))
