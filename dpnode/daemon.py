@@ -148,7 +148,14 @@ class _Daemon:
                 self._node.stop.set()
 
     async def _answer(self, question: Question, responder: Responder) -> Answer:
-        return await answer(self._node, question, responder)
+        try:
+            return await answer(self._node, question, responder)
+        except (StoreError, ExceptionGroup) as error:
+            problem = _problem_in(error)
+            if problem is None:
+                raise
+            log.error("answering %s: %s", question.name, problem.sentence)
+            raise problem from error
 
     # -- the network room
 

@@ -19,6 +19,8 @@ from ledger.entry import Entry, read_entry
 from ledger.errors import RemoteError
 from ledger.form import ID, MOMENT_MS, Int, Map
 from ledger.operations.members import key_standing
+from ledger.proof import WITNESSES_KEY
+from ledger.proof_making import epoch_end
 from ledger.state import Overlay, State, View
 from protocol.replication.anchor import Anchor
 
@@ -29,6 +31,8 @@ META_CHECKPOINT = "checkpoint"
 """A block id from the invitation that the history must contain."""
 META_CHECKED = "checked"
 """Up to which height every author's signature was verified here."""
+KEPT_EPOCH_END = "epoch-end"
+"""What shows strangers the witnesses of each later epoch: by the number of the epoch that ended, 8 bytes (SPEC O-4)."""
 _HEAD = Map(
     {"block": ID, "entries": Int(), "epoch": Int(), "height": Int(), "state": ID, "time": MOMENT_MS, "view": Int()}
 )
@@ -73,9 +77,20 @@ def step_commit(chain: Chain, step: Advance, certificate: bytes) -> Commit:
     return Commit(
         blocks=blocks,
         state=list(step.settled.changes.items()),
+        kept=_epoch_end(chain, step, certificate),
         meta=[(META_HEAD, _head_bytes(step.head))],
         pending_done=[entry.id for block in step.blocks for entry in block.entries],
     )
+
+
+def _epoch_end(chain: Chain, step: Advance, certificate: bytes) -> list[tuple[str, bytes, bytes | None]]:
+    """What is kept of a step whose last block closed its epoch: once the state has gone on, nobody can make it."""
+    written = step.settled.changes.get(WITNESSES_KEY)
+    header = step.blocks[-1].header
+    if written is None or decode(written)["epoch"] == header.epoch:
+        return []
+    made = epoch_end(header.body, certificate, chain.state, step.settled)
+    return [(KEPT_EPOCH_END, header.epoch.to_bytes(8, "big"), made)]
 
 
 def _stored(after: View, block: Block, certificate: bytes | None) -> StoredBlock:

@@ -28,6 +28,7 @@ from protocol.exchange.part_parameters import FittedCall, PartCall, call_paramet
 from protocol.exchange.with_catalogue import NoFunctionForPart, function_for
 
 FINDINGS_SHOWN_MAX = 5
+PARTS_NAMED_MAX = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,9 @@ def _read(path: Path) -> bytes:
 def _part(design: Design, name: str | None) -> Part:
     if name is None:
         if len(design.parts) > 1:
-            names = ", ".join(f"'{part.name}'" for part in design.parts[:12])
+            names = ", ".join(f"'{part.name}'" for part in design.parts[:PARTS_NAMED_MAX])
+            if len(design.parts) > PARTS_NAMED_MAX:
+                names += f" and {len(design.parts) - PARTS_NAMED_MAX} more"
             raise Problem(FailKind.USAGE, f"{design.title} has {len(design.parts)} parts; choose by --part: {names}")
         return design.parts[0] if design.parts else design.whole
     found = find_part(design, name)

@@ -46,15 +46,35 @@ class Limits:
     """The longest an invitation may stand."""
     until_ms: int = 90 * 86_400_000
     """How far ahead an entry's valid-until may lie."""
+    vote_after_ms: int = 90 * 86_400_000
+    """How long somebody who joined is a member before a vote of theirs counts in motions (SPEC J-2)."""
+    motions_open: int = 3
+    """How many motions one member may have whose end has not come."""
+    motion_ms: int = 30 * 86_400_000
+    """The longest a motion may stand."""
+    accept_ms: int = 7 * 86_400_000
+    """How long a seat waits for its new voting key once the motion passed (SPEC G-4)."""
+    rekey_ms: int = 86_400_000
+    """How long a voting key that replaced another stays before it is replaced in turn (SPEC G-6)."""
 
     def to_value(self) -> dict[str, Value]:
-        """The form in a charter: what differs from the defaults of version 1 is still written out."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """The form in a charter: of the limits that may be left out those that differ from their defaults (F-5)."""
+        values = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
+        return {name: value for name, (value, usual) in values.items() if name not in _OPTIONAL or value != usual}
 
 
+_OPTIONAL = {
+    "accept_ms": Int(1),
+    "motion_ms": Int(1),
+    "motions_open": Int(1),
+    "rekey_ms": Int(),
+    "vote_after_ms": Int(),
+}
+"""Limits that charters from before there were motions do not name, so none has to."""
 _LIMITS = Map(
-    {field.name: Int(1) for field in fields(Limits)}
-    | {"block_bytes": Int(ENTRY_BYTES_MAX + SIGNATURE_BYTES, 1 << 20), "block_entries": Int(1, 2000)}
+    {field.name: Int(1) for field in fields(Limits) if field.name not in _OPTIONAL}
+    | {"block_bytes": Int(ENTRY_BYTES_MAX + SIGNATURE_BYTES, 1 << 20), "block_entries": Int(1, 2000)},
+    _OPTIONAL,
 )
 _FOUNDER = Map(
     {
@@ -234,5 +254,3 @@ def _founder(one: dict[str, Any]) -> Founder:
         sealing=one["sealing"],
         peer=one["peer"],
     )
-
-

@@ -18,6 +18,7 @@ from ledger.keys import MemberId
 from ledger.operations import due, members
 from ledger.operations.operation import Context, DueContext, Operation
 from ledger.operations.registry import DUE, OPERATIONS
+from ledger.operations.witnesses import WITNESSES
 from ledger.state import Overlay, View
 from ledger.statement import Statement
 
@@ -36,6 +37,8 @@ class Executed:
     """How many items of the due list ran first."""
     left: tuple[tuple[Entry, Refusal], ...] = ()
     """Candidates that could not be included, with the reason; always empty for a block somebody else made."""
+    closes_epoch: bool = False
+    """Whether the last entry changed the witness list: nothing follows it in the block, nor in the epoch (G-2)."""
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -87,7 +90,11 @@ def execute(
 ) -> Executed | Refusal:
     """Run somebody's block on `tx`; a `Refusal` means the block is invalid and `tx` is spoilt (SPEC E-5)."""
     done = choose(tx, network, height, time_ms, entries, limits)
-    return done.left[0][1] if done.left else done
+    if done.left:
+        return done.left[0][1]
+    if done.closes_epoch and len(done.entries) < len(entries):
+        return Refusal(reason=Reason.EPOCH_CLOSED, detail="nothing follows a change of the witnesses in its block")
+    return done
 
 
 def choose(
@@ -95,9 +102,12 @@ def choose(
 ) -> Executed:
     """Run the due items, then every candidate that is includable in its turn, on `tx`; the rest is `left`.
 
-    Within the charter's limits on entries and bytes; candidates beyond them are neither taken nor left.
+    Within the charter's limits on entries and bytes, and up to the entry that changes the witness list (G-2);
+    candidates beyond are neither taken nor left.
     """
     ran = _run_due(tx, height, time_ms, limits)
+    voters = tx.raw(WITNESSES)
+    closes_epoch = False
     taken: list[Entry] = []
     refusals: list[Refusal | None] = []
     left: list[tuple[Entry, Refusal]] = []
@@ -115,7 +125,16 @@ def choose(
             break
         taken.append(entry)
         refusals.append(_apply(tx, network, height, time_ms, entry, judged, limits))
-    return Executed(entries=tuple(taken), refusals=tuple(refusals), due_items=ran, left=tuple(left))
+        if tx.changes.get(WITNESSES, voters) != voters:
+            closes_epoch = True
+            break
+    return Executed(
+        entries=tuple(taken),
+        refusals=tuple(refusals),
+        due_items=ran,
+        left=tuple(left),
+        closes_epoch=closes_epoch,
+    )
 
 
 _Judged = tuple[Operation, MemberId, list[int]]
@@ -144,9 +163,7 @@ def _apply(
     return refusal
 
 
-def _judge(
-    view: View, network: bytes, entry: Entry, time_ms: int, limits: Limits
-) -> _Judged | Refusal:
+def _judge(view: View, network: bytes, entry: Entry, time_ms: int, limits: Limits) -> _Judged | Refusal:
     """The operation, its author and the allowance after it, or why it cannot be included."""
     operation = operation_of(entry)
     if isinstance(operation, Refusal):
@@ -168,6 +185,8 @@ def _judge(
     last = last_sequence(view, entry.key)
     if entry.sequence <= last:
         return Refusal(reason=Reason.SEQUENCE_USED, detail=f"number {entry.sequence} is used; the last was {last}")
+    if members.is_spent(record, entry.sequence):
+        return Refusal(reason=Reason.INVITATION_SPENT, detail="this invitation was tried too often; ask for a new one")
     if entry.sequence > last + (SEQUENCE_WINDOW if entry.skips else 1):
         return Refusal(reason=Reason.SEQUENCE_AHEAD, detail=f"number {entry.sequence} follows {last} too far ahead")
     use = _use_after(view, author, entry, time_ms)
@@ -200,5 +219,3 @@ def _run_due(tx: Overlay, height: int, time_ms: int, limits: Limits) -> int:
         DUE[kind](tx, subject, context)
         ran += 1
     return ran
-
-

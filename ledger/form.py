@@ -199,6 +199,25 @@ class Either:
         (self.if_map if value.__class__ is dict else self.otherwise).check(value, path)
 
 
+class Cases:
+    """A map whose text under one key says which form the rest of it has."""
+
+    __slots__ = ("by", "of")
+
+    def __init__(self, by: str, of: Mapping[str, Map]) -> None:
+        self.by = by
+        self.of = {case: Map({by: Choice(case), **rest.required}, rest.optional) for case, rest in of.items()}
+
+    def check(self, value: Value, path: str = "") -> None:
+        """A map of a case there is, in that case's form."""
+        if value.__class__ is not dict:
+            raise Malformed(path, "a map is expected")
+        case = value.get(self.by)
+        if case.__class__ is not str or case not in self.of:
+            raise Malformed(path, f"{self.by} is one of {', '.join(self.of)}")
+        self.of[case].check(value, path)
+
+
 INTEGER_FORM = Int(1)
 """A count of at least one."""
 

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     ENTRY = "ent"
     BLOCK = "blk"
     JOB = "job"
+    MOTION = "motion"
     CALL = "call"
     CREDIT = "cred"
     ASSET = "asset"

@@ -11,13 +11,13 @@ from ledger.block import Block, leaf_hash, read_header
 from ledger.canonical import Value, decode_own, encode
 from ledger.consensus.votes import read_certificate
 from ledger.errors import LocalError
-from ledger.merkle import bucket_of, list_proof
+from ledger.merkle import BUCKETS, bucket_of, list_proof
 from ledger.proof import EMPTY, WITNESSES_KEY
-from ledger.state import State
+from ledger.state import Settled, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Anchor:
+class Certified:
     """A block and what makes its header believed."""
 
     header: bytes
@@ -29,27 +29,62 @@ class Anchor:
     """What `epoch_end` gave for each epoch before the block's, oldest first."""
 
 
-def prove_pair(anchor: Anchor, state: State, key: bytes, *, made: bytes = b"") -> bytes:
-    """The proof of what stands under `key`, or that nothing does, in `state`, which is that after the anchor's block.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """All that a proof needs of a state for one key, taken in one moment: the state may go on afterwards."""
+
+    key: bytes
+    root: bytes
+    """32 bytes: the root of the state it was taken from."""
+    bucket: dict[str, Value]
+    """As a proof carries it (SPEC O-5)."""
+    place: int | None
+    """Where in the bucket the key's pair stands; None where there is none."""
+
+
+def take(state: State, key: bytes, settled: Settled | None = None) -> Taken:
+    """What stands under `key`, or that nothing does, in `state`, or in what it becomes by `settled`."""
+    changes = {} if settled is None else settled.changes
+    nodes = {} if settled is None else settled.tree.nodes
+    number, tree = bucket_of(key), state.tree
+    keys = tree.bucket_keys(number) if settled is None else settled.tree.keys.get(number) or tree.bucket_keys(number)
+    path, empty = b"", 0
+    i = BUCKETS + number
+    for level, blank in enumerate(EMPTY):
+        sibling = nodes.get(i ^ 1) or tree.node(i ^ 1)
+        if sibling == blank:
+            empty |= 1 << level
+        else:
+            path += sibling
+        i >>= 1
+    pairs: list[Value] = [[one, changes[one] if one in changes else state.raw(one)] for one in keys]
+    return Taken(
+        key=key,
+        root=state.root if settled is None else settled.root,
+        bucket={"empty": empty, "pairs": pairs, "path": path},
+        place=keys.index(key) if key in keys else None,
+    )
+
+
+def prove_pair(certified: Certified, taken: Taken, *, made: bytes = b"") -> bytes:
+    """The proof of one key of the state as it is after the certified block.
 
     Args:
         made: the bytes of the entry that made the thing a holding is of; empty where it is left out.
 
     Errors:
-        LocalError: `state` is that of another block.
+        LocalError: the key was taken from the state of another block.
     """
-    bucket, keys = _bucket(anchor.header, state, key)
-    pair: dict[str, Value] = (
-        {"bucket": bucket, "place": keys.index(key)} if key in keys else {"bucket": bucket, "key": key}
-    )
+    pair: dict[str, Value] = {"bucket": _bucket(certified.header, taken)}
+    pair |= {"key": taken.key} if taken.place is None else {"place": taken.place}
     if made:
         pair["made"] = made
-    return _written(anchor, {"pair": pair})
+    return _written(certified, {"pair": pair})
 
 
-def prove_entry(anchor: Anchor, block: Block, place: int) -> bytes:
-    """The proof that the entry at `place` (from 0) stands in `block`, the anchor's, with its outcome."""
-    if block.header.body != anchor.header:
+def prove_entry(certified: Certified, block: Block, place: int) -> bytes:
+    """The proof that the entry at `place` (from 0) stands in `block`, the certified one, with its outcome."""
+    if block.header.body != certified.header:
         raise LocalError("a proof was asked for with the header of another block")
     leaves = [leaf_hash(entry, outcome) for entry, outcome in zip(block.entries, block.outcomes, strict=True)]
     path = list_proof(leaves, place)
@@ -61,23 +96,31 @@ def prove_entry(anchor: Anchor, block: Block, place: int) -> bytes:
         "path": b"".join(sibling for _, sibling in path),
         "signature": entry.signature,
     }
-    return _written(anchor, {"entry": shown})
+    return _written(certified, {"entry": shown})
 
 
-def epoch_end(header: bytes, certificate: bytes, state: State) -> bytes:
-    """What shows the next epoch's witnesses: kept by every node when `header`'s block, after which the state is
-    `state`, closed its epoch. `certificate` finalizes that very block.
+def epoch_end(header: bytes, certificate: bytes, state: State, settled: Settled | None = None) -> bytes:
+    """What shows the next epoch's witnesses: kept by every node when `header`'s block closed its epoch.
+
+    Args:
+        certificate: finalizes that very block.
+        state: as it is after the block, or before `settled`, which is what the block and those before it changed.
     """
-    bucket, _ = _bucket(header, state, WITNESSES_KEY)
+    bucket = _bucket(header, take(state, WITNESSES_KEY, settled))
     return encode({"block": header, "bucket": bucket, "certificate": _signed(certificate)})
 
 
-def _written(anchor: Anchor, what: dict[str, Value]) -> bytes:
-    value: dict[str, Value] = {"block": anchor.header, "certificate": _signed(anchor.certificate), "version": 1, **what}
-    if anchor.above:
-        value["above"] = list(anchor.above)
-    if anchor.epochs:
-        value["epochs"] = [decode_own(one) for one in anchor.epochs]
+def _written(certified: Certified, what: dict[str, Value]) -> bytes:
+    value: dict[str, Value] = {
+        "block": certified.header,
+        "certificate": _signed(certified.certificate),
+        "version": 1,
+        **what,
+    }
+    if certified.above:
+        value["above"] = list(certified.above)
+    if certified.epochs:
+        value["epochs"] = [decode_own(one) for one in certified.epochs]
     return encode(value)
 
 
@@ -88,17 +131,7 @@ def _signed(certificate: bytes) -> dict[str, Value]:
     return {"places": places, "signatures": signatures, "view": read.view}
 
 
-def _bucket(header: bytes, state: State, key: bytes) -> tuple[dict[str, Value], list[bytes]]:
-    """The bucket of a key as a proof carries it (O-5), and its keys."""
-    if read_header(header).state_root != state.root:
+def _bucket(header: bytes, taken: Taken) -> dict[str, Value]:
+    if read_header(header).state_root != taken.root:
         raise LocalError("a proof was asked for from the state of another block")
-    number, tree = bucket_of(key), state.tree
-    keys = tree.bucket_keys(number)
-    siblings = tree.path(number)
-    is_empty = [sibling == empty for sibling, empty in zip(siblings, EMPTY, strict=True)]
-    bucket: dict[str, Value] = {
-        "empty": sum(empty << level for level, empty in enumerate(is_empty)),
-        "pairs": [[one, state.raw(one)] for one in keys],
-        "path": b"".join(sibling for sibling, empty in zip(siblings, is_empty, strict=True) if not empty),
-    }
-    return bucket, keys
+    return taken.bucket

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from ledger.keys import MemberId
-from ledger.operations import accounts
+from ledger.operations import accounts, members
 from ledger.state import View
 
 LISTED_MAX = 100_000
@@ -123,6 +123,34 @@ def person(view: View, member: bytes) -> Person | None:
     """The member with this id, also after they left; None for a stranger."""
     record = view.get(b"member/" + member)
     return None if record is None else _person(member, record)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenInvitation:
+    """An invitation of a member that nobody has used; it may have expired."""
+
+    key: bytes
+    """Of the one-use key."""
+    since_ms: int
+    until_ms: int
+    tries: int
+    """How many of its numbers are used, all of them refused (M-14)."""
+
+
+def invitations(view: View, member: bytes) -> list[OpenInvitation]:
+    """A member's invitations that nobody has used and that were not taken back."""
+    open_ones = []
+    for one in (members.member_record(view, member) or {}).get("invites", []):
+        record = members.key_standing(view, one["key"]) or {}
+        open_ones.append(
+            OpenInvitation(
+                key=one["key"],
+                since_ms=record["since"],
+                until_ms=one["until"],
+                tries=view.get(b"seq/" + one["key"]) or 0,
+            )
+        )
+    return open_ones
 
 
 def people(view: View, prefix: bytes = b"", *, most: int = LISTED_MAX) -> tuple[Person, ...]:

@@ -17,9 +17,10 @@ from ledger.chain import Chain
 from ledger.charter import Charter, check_founding, read_charter
 from ledger.entry import Entry, entry_from_value, entry_to_value, sign_entry
 from ledger.errors import RemoteError
+from ledger.fold import last_sequence
 from ledger.form import ID, MOMENT_MS, Bytes, Int, List, Map, Text
 from ledger.keys import MemberId, PublicKey, SigningKey, verify
-from ledger.operations.members import key_record
+from ledger.operations.members import INVITATION_ENTRIES_MAX, key_record
 from ledger.operations.operation import Role
 from ledger.statement import sign_statement
 from protocol.inputs import PeerId
@@ -48,7 +49,8 @@ _REQUESTS = {
     "outcome": Map({**_PROOF, "entry": ID}),
 }
 _CHARTER_REPLY = Map(
-    {"block": ID, "charter": Bytes(1, 65_536), "founding": List(List(Bytes(1, 64), 2, 2), 1, 64), "height": Int()}
+    {"block": ID, "charter": Bytes(1, 65_536), "founding": List(List(Bytes(1, 64), 2, 2), 1, 64), "height": Int()},
+    {"next": Int(2, INVITATION_ENTRIES_MAX)},
 )
 _OUTCOME_REPLY = Map({"height": Int(), "outcome": Text(48, least=0), "state": Text(16)})
 
@@ -149,9 +151,7 @@ def ask(kind: str, invitation: Invitation, own_peer: PeerId, **more: Value) -> b
     """A request under an invitation."""
     key = SigningKey(invitation.seed)
     proof = key.sign(proof_id(invitation.network, own_peer, invitation.peer))
-    return encode(
-        {"invite": key.public, "network": invitation.network, "proof": proof, "t": kind, **more}
-    )
+    return encode({"invite": key.public, "network": invitation.network, "proof": proof, "t": kind, **more})
 
 
 def read_charter_reply(data: bytes, invitation: Invitation) -> tuple[Charter, dict[bytes, bytes]]:
@@ -166,6 +166,14 @@ def read_charter_reply(data: bytes, invitation: Invitation) -> tuple[Charter, di
     return charter, signatures
 
 
+def read_next_number(data: bytes) -> int:
+    """The number of the next joining entry, from that reply: above 1 where one was refused; raises `RemoteError`."""
+    value = decode(data, bytes_max=REQUEST_BYTES_MAX * 2)
+    _CHARTER_REPLY.check(value)
+    number: int = value.get("next", 1)
+    return number
+
+
 def joining_entry(
     invitation: Invitation,
     *,
@@ -177,6 +185,7 @@ def joining_entry(
     sealing: bytes,
     network_key: SigningKey,
     until_ms: int,
+    sequence: int = 1,
 ) -> Entry:
     """The entry that makes the guest a member: signed by the invitation's key, and inside by all of the guest's own."""
     invite = SigningKey(invitation.seed)
@@ -193,9 +202,7 @@ def joining_entry(
         },
         root,
     )
-    key = sign_statement(
-        "key", {"key": working.public, "member": member, "network": invitation.network}, working
-    )
+    key = sign_statement("key", {"key": working.public, "member": member, "network": invitation.network}, working)
     machine = sign_statement("peer", {"member": member, "network": invitation.network}, network_key)
     operation: dict[str, Value] = {
         "consent": consent.to_value(),
@@ -203,7 +210,7 @@ def joining_entry(
         "machine": machine.to_value(),
         "t": "membership.join/1",
     }
-    return sign_entry(invite, invitation.network, 1, until_ms, operation)
+    return sign_entry(invite, invitation.network, sequence, until_ms, operation)
 
 
 def join_request(invitation: Invitation, own_peer: PeerId, entry: Entry) -> bytes:
@@ -271,7 +278,9 @@ def read_request(chain: Chain, data: bytes, guest: PeerId, host: PeerId) -> Gues
     if not verify(value["invite"], proof_id(chain.network, guest, host), value["proof"]):
         raise Declined("the invitation's proof is wrong")
     if kind != "outcome" and "ended" in record:
-        raise Declined("the invitation has been used")
+        raise Declined("the invitation has been used or taken back")
+    if kind != "outcome" and last_sequence(chain.state, value["invite"]) >= INVITATION_ENTRIES_MAX:
+        raise Declined("the invitation was tried too often; ask for a new one")
     if kind == "join" and not _is_joining(entry, value["invite"]):
         raise Declined("that is no joining entry under this invitation")
     return GuestRequest(
@@ -286,16 +295,17 @@ def _is_joining(entry: Entry | None, invite: bytes) -> bool:
     return entry is not None and entry.key == invite and entry.name == "membership.join/1"
 
 
-def charter_reply(chain: Chain, founding: Mapping[bytes, bytes]) -> bytes:
-    """The charter for a guest."""
-    return encode(
-        {
-            "block": chain.head.block,
-            "charter": chain.charter.body,
-            "founding": [[member, signature] for member, signature in sorted(founding.items())],
-            "height": chain.head.height,
-        }
-    )
+def charter_reply(chain: Chain, founding: Mapping[bytes, bytes], invite: bytes) -> bytes:
+    """The charter for a guest, and which number is next where one under this invitation was refused already."""
+    value: dict[str, Value] = {
+        "block": chain.head.block,
+        "charter": chain.charter.body,
+        "founding": [[member, signature] for member, signature in sorted(founding.items())],
+        "height": chain.head.height,
+    }
+    if last := last_sequence(chain.state, invite):
+        value["next"] = last + 1
+    return encode(value)
 
 
 def outcome_reply(state: str, outcome: str = "", height: int = 0) -> bytes:

@@ -57,6 +57,16 @@ RANGE_DEADLINE_MS = 15_000
 LOST_OWING_MAX = 3
 """Connections that may end while blocks are owed on them before the claim itself is doubted: a bad line loses one or
 two, a peer that only wants a witness to wait loses each."""
+SAID_BY_MEMBER_MAX = 32
+"""Adverts (and records) of one member checked at once: an owner who lists a workshop's machines one by one makes as
+many in a minute; a machine that signs a fresh one every millisecond is heard no more than that."""
+SAID_BY_MEMBER_AGAIN_MS = 10_000
+"""One more of a member after so long: 8,640 a day, where two are needed; each goes to the disk and to 8 others."""
+SAID_BY_PEER_MAX = 16_384
+"""Adverts (and records) of one machine checked at once: the whole directory, told to who comes back after a week."""
+SAID_BY_PEER_AGAIN_MS = 50
+"""One more of a machine after so long: 20 a second cost a fifth of a percent of a core, and 10,000 members who renew
+twice a day need one in four seconds."""
 FAN_OUT = 8
 """To how many peers something new is handed on; log2 of any network that fits one ledger, plus some."""
 DAY_MS = 86_400_000

@@ -72,6 +72,7 @@ class OwnOffers:
             price_lines=said,
             duration_ms=took.total,
             lead_ms=offer.lead_ms,
+            automatic=offer.automatic,
             hours=offer.hours.spans,
         )
 

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,6 +29,10 @@ NODES = ("founder", "printshop", "woodshop", "customer")
 EQUAL_WITHIN_S = 30
 """How long the nodes may take to hold the same ledger after the last entry."""
 STEPS = 14
+QUANTITY_MAX = 1_000_000
+"""What one call may ask for (`dpnode job call --quantity`)."""
+HOME_BYTES_MAX = 107 - len("/printshop/run/control")
+"""A node's control socket lies in its home, and a socket's path has at most 107 bytes."""
 
 
 class Failed(Exception):
@@ -55,9 +60,7 @@ class Neighbourhood:
     def dpnode(self, node: str, *arguments: str, within_s: float = 120) -> dict[str, Any]:
         """Give one node a command; its answer as a map. Raises `Failed` with the sentence it printed."""
         command = [sys.executable, "-m", "dpnode.cli.main", *arguments, "--home", str(self.folder / node), "--json"]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=within_s, env=environment(), check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=within_s, env=environment(), check=False)
         lines = done.stdout.strip().splitlines()
         answer: dict[str, Any] = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
         if done.returncode:
@@ -120,11 +123,14 @@ def run(options: argparse.Namespace, there: Neighbourhood) -> dict[str, Any]:
     network = founded["network"]
     # Each start is mostly the import of the network library; two at once keep two cores busy.
     with ThreadPoolExecutor(max_workers=2) as starters:
-        list(starters.map(lambda node: there.dpnode(node, "up"), NODES))
+        starts = {starters.submit(there.dpnode, node, "up"): node for node in NODES}
+        for started in as_completed(starts):
+            there.say(f"      {starts[started]} listens at {', '.join(started.result()['addresses'])}")
     there.step("The others join, each by an invitation of its own.")
     for node in NODES[1:]:
         invitation = there.dpnode("founder", "network", "invite", "--for", node)["invitation"]
         there.dpnode(node, "network", "join", invitation)
+        there.say(f"      {node} is a member")
     there.step("The founder opens a credit and issues 500.00 EUR to the customer.")
     there.dpnode(
         "founder", "credit", "open", "EUR", "--decimals", "2", "--redeemable", "one euro in goods at the founder's"
@@ -190,7 +196,7 @@ def offer(
     """Publish a capability file made from a sample."""
     text = (SAMPLES / "offers" / sample).read_text("utf-8")
     if name:
-        text = re.sub(r'(?m)^name = .*$', f'name = "{name}"', text)
+        text = re.sub(r"(?m)^name = .*$", f'name = "{name}"', text)
     if asset:
         text = re.sub(r"(?m)^# asset = .*$", f'asset = "{asset}"', text)
     if dearer:
@@ -211,8 +217,21 @@ def call(options: argparse.Namespace, there: Neighbourhood) -> dict[str, Any]:
     wanted += ["--function", options.function] if options.function else []
     parameters = [argument for one in options.param for argument in ("--param", one)]
     answer = there.dpnode(
-        "customer", "job", "call", "--design", design, *wanted, *parameters, "--quantity", str(options.quantity),
-        "--by", "5d", "--reply-by", "20s", "--wait", "60s",
+        "customer",
+        "job",
+        "call",
+        "--design",
+        design,
+        *wanted,
+        *parameters,
+        "--quantity",
+        str(options.quantity),
+        "--by",
+        "5d",
+        "--reply-by",
+        "20s",
+        "--wait",
+        "60s",
     )
     asked = ", ".join(member["name"] for member in answer["asked"])
     there.say(f"      asked: {asked}")
@@ -286,11 +305,12 @@ def shown(price: Sequence[dict[str, Any]]) -> str:
 
 def look_around(there: Neighbourhood) -> None:
     """How to go on with homes that were kept."""
-    own_dpnode = f"{sys.executable} -m dpnode.cli.main"
+    own_dpnode = f"{shlex.quote(sys.executable)} -m dpnode.cli.main"
+    homes = shlex.quote(str(there.folder))
     print(f"\nThe four nodes go on running under {there.folder}. Look around, from {PROJECT}:")
-    print(f"  {own_dpnode} status --home {there.folder}/customer")
-    print(f"  {own_dpnode} job list --home {there.folder}/printshop")
-    print(f"Stop them: for n in {' '.join(NODES)}; do {own_dpnode} down --home {there.folder}/$n; done")
+    print(f"  {own_dpnode} status --home {homes}/customer")
+    print(f"  {own_dpnode} job list --home {homes}/printshop")
+    print(f"Stop them: for n in {' '.join(NODES)}; do {own_dpnode} down --home {homes}/$n; done")
 
 
 def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -298,12 +318,13 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/neighbourhood",
         description="Four real nodes on this machine do one job, from a part in a design file to a receipt.",
-        epilog="Example: scripts/neighbourhood --design config/samples/okh.toml --part Rail --quantity 2",
+        epilog="Example:\n  scripts/neighbourhood --design config/samples/okh.toml --part Rail --quantity 2",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--design", type=Path, help="an Open Know-How manifest (the sample tool rail)")
-    parser.add_argument("--part", help="the part of it; not needed when it has one")
-    parser.add_argument("--function", help="how to make it, where the design does not say")
-    parser.add_argument("--quantity", type=int, default=4, help="how many (4)")
+    parser.add_argument("--design", type=Path, metavar="FILE", help="an Open Know-How manifest (the sample tool rail)")
+    parser.add_argument("--part", metavar="NAME", help="the part of it; not needed when it has one")
+    parser.add_argument("--function", metavar="NAME", help="how to make it, where the design does not say")
+    parser.add_argument("--quantity", type=int, default=4, metavar="N", help="how many (4)")
     parser.add_argument("--param", action="append", default=[], metavar="N=V", help="what the design leaves open")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the homes there and the daemons running")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
@@ -313,10 +334,12 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
         options.part = options.part or "Hook"
     if not options.design.is_file():
         parser.error(f"{options.design} is not there")
-    if options.quantity < 1:
-        parser.error("at least one piece is needed")
+    if not 1 <= options.quantity <= QUANTITY_MAX:
+        parser.error(f"--quantity is from 1 to {QUANTITY_MAX}, not {options.quantity}")
     if options.keep is not None and options.keep.exists() and any(options.keep.iterdir()):
         parser.error(f"{options.keep} holds something already; choose an empty or new folder")
+    if options.keep is not None and len(os.fsencode(options.keep.resolve())) > HOME_BYTES_MAX:
+        parser.error(f"--keep: a path of at most {HOME_BYTES_MAX} bytes is needed, because sockets lie in it")
     return options
 
 
@@ -333,29 +356,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.keep.mkdir(parents=True, exist_ok=True)
     folder = options.keep.resolve() if options.keep is not None else Path(tempfile.mkdtemp(prefix="dpn-"))
     there = Neighbourhood(folder, quiet=False)
-    held = False
+    status, wrong, result = 1, "", dict[str, Any]()
     try:
         result = run(options, there)
-        held = True
+        status = 0
     except Failed as failed:
-        print(f"neighbourhood: {failed}", file=sys.stderr)
+        wrong = str(failed)
     except subprocess.TimeoutExpired as late:
-        print(f"neighbourhood: a command took longer than {late.timeout:.0f} s", file=sys.stderr)
+        wrong = f"a command took longer than {late.timeout:.0f} s"
     except KeyboardInterrupt:
-        print("neighbourhood: interrupted", file=sys.stderr)
-        return 130
+        status, wrong = 130, "interrupted"
     finally:
         if options.keep is None:
             there.stop()
             shutil.rmtree(folder, ignore_errors=True)
+    if wrong:
+        print(f"neighbourhood: {wrong}", file=sys.stderr)
     if options.keep is not None:
         look_around(there)
-    if not held:
-        return 1
-    print(f"\nAll of it held, in {result['seconds']} seconds.")
+    if status == 0:
+        print(f"\nAll of it held, in {result['seconds']} seconds.")
     if options.json:
-        print(json.dumps(result, separators=(",", ":"), sort_keys=True))
-    return 0
+        print(json.dumps(result or {"error": {"sentence": wrong}}, separators=(",", ":"), sort_keys=True))
+    return status
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from typing import Any
 import trio
 
 from dpnode.answers import job_views as views
-from dpnode.answers.shown import name_of, party
+from dpnode.answers import matters
+from dpnode.answers.shown import party
 from dpnode.assembly import own_place
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
@@ -21,7 +22,7 @@ from dpnode.control.questions.base import Question
 from dpnode.control.server import Responder
 from dpnode.errors import FailKind, Problem
 from dpnode.files import keep_files, name_call_files
-from dpnode.node import Node
+from dpnode.node import Node, readable
 from dpnode.reading.naming import asset_meant, person_meant, price_line_meant
 from dpnode.wants import Wanted, wanted_by
 from ledger.keys import MemberId
@@ -93,9 +94,7 @@ async def call(node: Node, question: asked.JobCall, responder: Responder) -> Ans
             "price": views.price(node, view.job.price),
         }
     elif calling.state not in OPEN:
-        state = node.core.chain.state
-        said = [f"{name_of(state, one.member)}: {one.text}" for one in calling.replies if one.text]
-        value["notes"] = [calling.text, *said, *value["notes"]]
+        value["notes"] = [readable(calling.text), *matters.answers(node, calling), *value["notes"]]
     return Done(value=value)
 
 

@@ -55,7 +55,7 @@ async def award(node: Node, question: asked.JobAward, responder: Responder) -> A
 
 async def _award(node: Node, call_id: bytes, signed: Statement, question: asked.JobAward) -> Answer:
     proposal = read_proposal(signed)
-    _afford(node, proposal)
+    afford(node, proposal)
     if question.dry_run:
         told = views.proposal(node, proposal, "received")
         value = {key: told[key] for key in ("provider", "price", "deliver_by_ms", "until_ms")}
@@ -65,7 +65,7 @@ async def _award(node: Node, call_id: bytes, signed: Statement, question: asked.
     return await awarded(node, call_id, question.wait_ms)
 
 
-def _afford(node: Node, proposal: Proposal) -> None:
+def afford(node: Node, proposal: Proposal) -> None:
     """Say in the money's own words what is lacking; the ledger would say it in smallest units."""
     state = node.core.chain.state
     for line in proposal.price:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from dpnode.answers import matters
 from dpnode.answers.shown import party
 from dpnode.clock import now
 from dpnode.control.resolve import Candidate, resolve
 from dpnode.errors import FailKind, Problem
 from dpnode.files import fetched
-from dpnode.node import Node
+from dpnode.node import Node, readable
 from dpnode.reading.naming import price_shown
 from ledger.names import Kind, short, show_id
 from ledger.operations.work_job import Job
@@ -195,10 +196,10 @@ def of_calling(node: Node, calling: Calling) -> dict[str, Any]:
         "state": calling.state.value,
         "asked": [party(state, one) for one in calling.asked],
         "proposals": proposals(node, calling),
-        "next": calling.text or calling.state.value,
+        "next": readable(calling.text) or calling.state.value,
         "notes": _how(calling),
         "journal": [
-            {"time_ms": calling.made_ms, "by": party(state, reply.member), "text": reply.text}
+            {"time_ms": calling.made_ms, "by": party(state, reply.member), "text": matters.said(node, reply)}
             for reply in calling.replies
             if reply.reason is not Reason.FINE
         ],
@@ -221,24 +222,33 @@ def of_deal(node: Node, deal: Deal) -> dict[str, Any]:
     else:
         value = of_call(node, read_call(deal.signed_call.statement))
     value["state"] = deal.state.value
-    value["next"] = deal.text or deal.state.value
+    value["next"] = readable(deal.text) or deal.state.value
     value["proposals"] = [
         proposal(node, read_proposal(one.signed.statement), deal.state.value) for one in deal.offered
     ]
     return value
 
 
+def in_order(node: Node, calling: Calling) -> list[Proposal]:
+    """The proposals of our call as they would be chosen, best first; those tried already last."""
+    conversation = node.core.conversation
+    ranked = conversation.negotiation.ranked(calling.call, now(), conversation.world)
+    place = {one.candidate.proposal.id: number for number, one in enumerate(ranked)}
+    received = sorted(calling.received, key=lambda one: (one.id not in calling.jobs, place.get(one.id, len(place))))
+    return [read_proposal(one.signed.statement) for one in received]
+
+
 def proposals(node: Node, calling: Calling) -> list[dict[str, Any]]:
     """The proposals of our call, in the order they would be chosen."""
     tried = {one.proposal: one.refused for one in calling.tries}
     rows = []
-    for one in calling.received:
+    for one in in_order(node, calling):
         state = "awarded" if one.id in calling.jobs else "received"
         if state == "received" and tried.get(one.id):
             state = f"refused: {tried[one.id]}"
         elif state == "received" and one.until_ms < now().wall_ms:
             state = "lapsed"
-        rows.append(proposal(node, read_proposal(one.signed.statement), state))
+        rows.append(proposal(node, one, state))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Answers that make or widen a network: found, invite, join; and the member's side of joining.
+"""Answers that make or widen a network: found, invite, uninvite, join; and the member's side of joining.
 
 Joining is a conversation of a stranger with one machine: charter, entry, outcome. Only when the entry is final does
 the guest's home belong to the network.
@@ -15,7 +15,8 @@ import trio
 from dpnode.answers.shown import party
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
-from dpnode.control.questions.network import NetworkFound, NetworkInvite, NetworkJoin
+from dpnode.control.questions.network import NetworkFound, NetworkInvite, NetworkJoin, NetworkUninvite
+from dpnode.control.resolve import Candidate, resolve
 from dpnode.control.server import Responder
 from dpnode.errors import FailKind, Problem
 from dpnode.founding import check_root, make_network
@@ -24,15 +25,18 @@ from dpnode.net.api import CannotConnect, NetError, PeerId, Refusal, RequestRefu
 from dpnode.node import Node
 from dpnode.shelf import Founded, false_history
 from ledger.chain import Chain
+from ledger.charter import Charter
 from ledger.entry import Entry
 from ledger.errors import Refusal as LedgerRefusal
 from ledger.errors import RemoteError
 from ledger.fold import choose
 from ledger.keys import SigningKey
-from ledger.names import Kind, show_id
+from ledger.names import Kind, NotAnId, parse_id, show_id
 from ledger.operations.members import member_of_peer
+from ledger.queries import invitations
 from ledger.state import Overlay
 from protocol.joining import (
+    PREFIX,
     Declined,
     Invitation,
     Outcome,
@@ -44,6 +48,7 @@ from protocol.joining import (
     outcome_reply,
     read_charter_reply,
     read_invitation,
+    read_next_number,
     read_outcome,
     read_request,
     write_invitation,
@@ -95,6 +100,7 @@ async def invite(node: Node, question: NetworkInvite, responder: Responder) -> A
     )
     value = {
         "invitation": write_invitation(invitation),
+        "id": show_id(Kind.KEY, SigningKey(seed).public),
         "expires_ms": until_ms,
         "entry": show_id(Kind.ENTRY, standing.entry_id),
         "binding": "final" if standing.is_final else "recorded",
@@ -104,6 +110,42 @@ async def invite(node: Node, question: NetworkInvite, responder: Responder) -> A
     else:
         value["notes"] = ["it is not final yet, since no witness could be reached: the guest can use it once it is"]
     return Done(value=value)
+
+
+async def uninvite(node: Node, question: NetworkUninvite, responder: Responder) -> Answer:
+    """Take an invitation back: whoever has the string can join with it no more."""
+    key = _invitation_meant(node, question.id)
+    operation: dict[str, Any] = {"key": key, "t": "membership.uninvite/1"}
+    value: dict[str, Any] = {"id": show_id(Kind.KEY, key)}
+    if question.dry_run:
+        node.dry_run([operation])
+        return Done(value={**value, "dry_run": True})
+    (standing,) = await node.submit([operation], wait_ms=question.wait_ms)
+    if standing.outcome:
+        sentence = f"the invitation could not be taken back: {standing.outcome}"
+        raise Problem(FailKind.REFUSED, sentence, {"reason": standing.outcome})
+    value |= {"entry": show_id(Kind.ENTRY, standing.entry_id), "binding": "final" if standing.is_final else "recorded"}
+    if standing.is_final:
+        value["height"] = standing.height
+    else:
+        value["notes"] = ["it is not final yet, since no witness could be reached: until then it can still be used"]
+    return Done(value=value)
+
+
+def _invitation_meant(node: Node, text: str) -> bytes:
+    """The one-use key meant by the invitation itself, its id or the beginning of one; raises `Problem`."""
+    if text.strip().lower().startswith(PREFIX):
+        try:
+            # An expired one is recognized too: the ledger says what became of it.
+            return SigningKey(read_invitation(text, 0).seed).public
+        except RemoteError as problem:
+            raise Problem(FailKind.USAGE, problem.reason) from problem
+    try:
+        return parse_id(Kind.KEY, text)
+    except NotAnId:
+        mine = invitations(node.core.chain.state, node.identity.member)
+        candidates = [Candidate(kind=Kind.KEY, id=one.key) for one in mine]
+        return resolve(text, candidates, what="open invitation of yours").id
 
 
 def addresses_of(node: Node) -> list[str]:
@@ -135,11 +177,10 @@ async def join(node: Node, question: NetworkJoin, responder: Responder) -> Answe
             await net.connect(peer, invitation.addresses)
         except CannotConnect as problem:
             raise Problem(FailKind.FAILED, f"the inviting machine cannot be reached: {problem}") from problem
-        charter, signatures = read_charter_reply(
-            await _request(node, peer, ask("charter", invitation, net.peer_id)), invitation
-        )
+        reply = await _request(node, peer, ask("charter", invitation, net.peer_id))
+        charter, signatures, number = _read_welcome(reply, invitation)
         founded = Founded(charter=charter, signatures=signatures)
-        entry = _own_entry(node, invitation, root)
+        entry = _own_entry(node, invitation, root, number)
         await responder.progress({"text": f"asking {charter.name} to record that you join"})
         outcome = await _until_final(node, peer, invitation, entry)
         if outcome.outcome:
@@ -155,7 +196,15 @@ async def join(node: Node, question: NetworkJoin, responder: Responder) -> Answe
     raise Problem(FailKind.TIMED_OUT, "joining took too long; what was recorded goes on in the background")
 
 
-def _own_entry(node: Node, invitation: Invitation, root: SigningKey) -> Entry:
+def _read_welcome(reply: bytes, invitation: Invitation) -> tuple[Charter, dict[bytes, bytes], int]:
+    """Charter, founders' signatures and the number of our joining entry; raises `Problem`."""
+    try:
+        return *read_charter_reply(reply, invitation), read_next_number(reply)
+    except RemoteError as problem:
+        raise Problem(FailKind.FAILED, f"the inviting machine answered wrongly: {problem.reason}") from problem
+
+
+def _own_entry(node: Node, invitation: Invitation, root: SigningKey, number: int) -> Entry:
     identity = node.identity
     return joining_entry(
         invitation,
@@ -167,6 +216,7 @@ def _own_entry(node: Node, invitation: Invitation, root: SigningKey) -> Entry:
         sealing=identity.sealing,
         network_key=SigningKey(identity.network_seed),
         until_ms=invitation.until_ms,
+        sequence=number,
     )
 
 
@@ -238,7 +288,7 @@ async def answer_guest(node: Node, peer: PeerId, body: bytes) -> bytes:
         raise Polite(Refusal.DECLINED, declined.reason) from declined
     match request.kind:
         case "charter":
-            return charter_reply(chain, node.founded.signatures)
+            return charter_reply(chain, node.founded.signatures, request.invite)
         case "join":
             assert request.entry is not None
             if member_of_peer(chain.state, peer) is not None:
@@ -275,4 +325,9 @@ async def _outcome(node: Node, entry_id: bytes) -> bytes:
     return outcome_reply("pending" if entry_id in node.core.ledger.pool else "unknown")
 
 
-ANSWERS: dict[type[Any], Any] = {NetworkFound: found, NetworkInvite: invite, NetworkJoin: join}
+ANSWERS: dict[type[Any], Any] = {
+    NetworkFound: found,
+    NetworkInvite: invite,
+    NetworkUninvite: uninvite,
+    NetworkJoin: join,
+}

@@ -104,7 +104,9 @@ async def peers(node: Node, question: Peers, responder: Responder) -> Answer:
         member = None if view is None else member_of_peer(view, peer.peer_id)
         if view is not None and member is not None:
             row["member"] = party(view, member)
-            row["height"] = node.core.ledger.sync.height_of(peer.peer_id)
+            # A machine that just joined said 0 when it came, and tells more within the minute (P-34).
+            if height := node.core.ledger.sync.height_of(peer.peer_id):
+                row["height"] = height
         if peer.round_trip_ms is not None:
             row["latency_ms"] = peer.round_trip_ms
         rows.append(row)

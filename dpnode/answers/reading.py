@@ -31,6 +31,7 @@ async def source_of(node: Node) -> Source:
         peer=node.core.me.peer,
         connected=frozenset(member for member in members if member is not None),
         pending=len(node.core.ledger.pool),
+        state_height=chain.head.height,
     )
 
 

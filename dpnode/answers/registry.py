@@ -11,7 +11,19 @@ from dpnode.control.server import Responder
 from dpnode.errors import FailKind
 from dpnode.node import Node
 
-FAMILIES = ("network", "node", "reading", "holdings", "capability", "verify", "export", "job", "job_moves", "inbox")
+FAMILIES = (
+    "network",
+    "node",
+    "reading",
+    "holdings",
+    "capability",
+    "verify",
+    "export",
+    "job",
+    "job_moves",
+    "counter",
+    "inbox",
+)
 
 
 def _gather() -> dict[type[Question], Any]:

@@ -19,6 +19,8 @@ from dpnode.reading.beancount import books
 from dpnode.reading.blocks import batches
 from dpnode.reading.sentences import sentence
 from dpnode.reading.source import Asks, Report, Source
+from dpnode.shelf import KEPT_EPOCH_END
+from dpnode.store import questions
 from ledger.canonical import decode
 from ledger.names import Kind, show_id
 
@@ -81,7 +83,7 @@ def _place(unfinished: Path, path: Path) -> None:
 
 
 def _json_lines(source: Source, reading: Asks, report: Report) -> Iterator[str]:
-    """One object per line: the charter, then each block followed by its entries; bytes as they were signed."""
+    """One object per line: the charter, then each block and its entries; bytes as signed (SPEC O-10 to O-12)."""
     charter = source.charter
     founding = decode(source.meta["founding"])
     yield _json(
@@ -95,6 +97,7 @@ def _json_lines(source: Source, reading: Asks, report: Report) -> Iterator[str]:
             ],
         }
     )
+    ends = {decode(end)["block"]: end for _, end in reading.ask(questions.kept(KEPT_EPOCH_END))}
     for batch in batches(reading, source.head.height):
         for served, block in batch:
             header = block.header
@@ -108,6 +111,8 @@ def _json_lines(source: Source, reading: Asks, report: Report) -> Iterator[str]:
             }
             if served.certificate is not None:
                 value["certificate"] = _base64(served.certificate)
+            if header.body in ends:
+                value["epoch_end"] = _base64(ends[header.body])
             yield _json(value)
             for entry, outcome in zip(block.entries, block.outcomes, strict=True):
                 key = source.view.get(b"key/" + entry.key)

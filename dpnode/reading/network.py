@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from dpnode.control.questions.holdings import AssetList, AssetShow
-from dpnode.control.questions.network import MemberList, NetworkShow
+from dpnode.control.questions.network import InvitationList, MemberList, NetworkCharter, NetworkShow
 from dpnode.control.questions.node import BoundNodes
 from dpnode.reading.ledger import asset_fields
 from dpnode.reading.naming import asset_meant, party, person_meant, show_peer
@@ -40,6 +40,29 @@ def network(source: Source, question: NetworkShow) -> Fields:
         "arbiters": [party(view, one) for one in charter.arbiters],
         "rules": rules,
     }
+
+
+@at_once
+def charter(source: Source, question: NetworkCharter) -> Fields:
+    """The bytes that strangers check proofs and exports with."""
+    network = show_id(Kind.NETWORK, source.charter.network)
+    return {
+        "id": network,
+        "name": source.charter.name,
+        "bytes": len(source.charter.body),
+        "charter": source.charter.body,
+    }
+
+
+@at_once
+def invitations(source: Source, question: InvitationList) -> Fields:
+    """This member's invitations that can still be used, the first to end first."""
+    found = [one for one in queries.invitations(source.view, source.me) if one.until_ms > source.head.time_ms]
+    rows = [
+        {"id": show_id(Kind.KEY, one.key), "expires_ms": one.until_ms, "since_ms": one.since_ms, "tries": one.tries}
+        for one in sorted(found, key=lambda one: (one.until_ms, one.key))
+    ]
+    return {"invitations": rows, "most": source.charter.limits.invitations_open}
 
 
 @at_once

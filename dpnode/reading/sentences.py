@@ -17,6 +17,8 @@ from dpnode.safe_text import safe_name
 from ledger import queries
 from ledger.errors import RemoteError
 from ledger.names import Kind, short
+from ledger.operations.ballots import motion_record
+from ledger.operations.witnesses import seat_record
 from ledger.operations.work_job import Job, read_job
 from ledger.operations.work_terms import PURPOSE, Proposal, read_proposal
 from ledger.state import View
@@ -141,9 +143,43 @@ def _profile(view: View, op: dict[str, Any], author: bytes) -> str:
     return f"goes by the name {safe_name(op['name'])}" if "name" in op else "changes their profile"
 
 
+def _motion(view: View, motion: bytes) -> str:
+    record = motion_record(view, motion)
+    written = short(Kind.MOTION, motion)
+    return written if record is None else f"{matter_called(view, record['matter'])} ({written})"
+
+
+def matter_called(view: View, matter: Mapping[str, Any]) -> str:
+    """What a motion is about: "a witness's seat for Ben"."""
+    who = called(view, matter["member"])
+    return MATTERS[matter["kind"]].format(who)
+
+
+MATTERS: Mapping[str, str] = MappingProxyType(
+    {"seat": "a witness's seat for {}", "unseat": "taking the witness's seat of {}"}
+)
+"""Kind of motion -> what is to be, with room for the member it is about."""
+
+
+def _open(view: View, op: dict[str, Any], author: bytes) -> str:
+    about = f": {' '.join(op['about'].split())}" if "about" in op else ""
+    return f"puts to the vote {matter_called(view, op['matter'])}{about}"
+
+
+def _vote(view: View, op: dict[str, Any], author: bytes) -> str:
+    return f"says {'yes' if op['yes'] else 'no'} to {_motion(view, op['motion'])}"
+
+
+def _evidence(view: View, op: dict[str, Any], author: bytes) -> str:
+    seat = seat_record(view, op["first"]["key"])
+    whose = short(Kind.KEY, op["first"]["key"]) if seat is None else called(view, seat["member"])
+    return f"shows two votes of {whose} that no honest witness casts both"
+
+
 SENTENCES: Mapping[str, Sentence] = MappingProxyType(
     {
         "membership.invite/1": lambda view, op, author: "makes an invitation",
+        "membership.uninvite/1": lambda view, op, author: "takes an invitation back",
         "membership.join/1": _join,
         "membership.machine/1": lambda view, op, author: "adds a machine",
         "membership.unbind/1": lambda view, op, author: "takes a machine away",
@@ -172,6 +208,13 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType(
             f"rules that {decimal_text(op['provider_bp'], 2)} % of what is left of "
             f"{_of_job(view, op)} goes to the provider"
         ),
+        "motion.open/1": _open,
+        "motion.vote/1": _vote,
+        "motion.withdraw/1": lambda view, op, author: f"withdraws {_motion(view, op['motion'])}",
+        "seat.accept/1": lambda view, op, author: f"takes {_motion(view, op['motion'])}",
+        "seat.rekey/1": lambda view, op, author: "votes under a fresh key from now on",
+        "seat.resign/1": lambda view, op, author: "gives up the witness's seat",
+        "evidence.votes/1": _evidence,
     }
 )
 """Operation -> what its author does, without the author."""

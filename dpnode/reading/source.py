@@ -58,6 +58,8 @@ class Source:
     """Members whose machines are connected now; none where no daemon runs."""
     pending: int | None = None
     """Entries waiting in memory; None where only the disk knows."""
+    state_height: int | None = None
+    """The height of a state in memory, which may differ from the disk's; None where the disk is all there is."""
 
     @cached_property
     def charter(self) -> Charter:

@@ -19,10 +19,13 @@ WHERE = {
     "ledger.balance": ("ledger", "balance"),
     "ledger.blocks": ("ledger", "blocks"),
     "ledger.journal": ("journal", "journal"),
+    "ledger.prove": ("proof", "prove"),
     "ledger.shares": ("ledger", "shares"),
     "ledger.show": ("show", "show"),
     "ledger.status": ("ledger", "status"),
     "member.list": ("network", "members"),
+    "network.charter": ("network", "charter"),
+    "network.invitations": ("network", "invitations"),
     "network.show": ("network", "network"),
     "node.bound": ("network", "machines"),
 }

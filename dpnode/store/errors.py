@@ -35,7 +35,7 @@ class StoreBroken(StoreError):
 
 
 class StoreCorrupt(StoreError):
-    """The database {path} is damaged: move it away and the ledger is fetched again from the other members."""
+    """{path} is damaged: move it away and join by a new invitation; it is fetched again from the other members."""
 
 
 class StoreLocked(StoreError):

@@ -56,6 +56,12 @@ def blocks(from_height: int, bytes_max: int) -> Procedure[list[ServedBlock]]:
     return [ServedBlock(height=row[0], body=row[1], certificate=row[2]) for row in rows]
 
 
+def certificate_from(height: int) -> Procedure[tuple[int, bytes] | None]:
+    """The certificate of a block, or of the lowest one above it that has one, and whose it is."""
+    rows = yield one("SELECT height, bytes FROM certificate WHERE height >= ? ORDER BY height LIMIT 1", height)
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
 def state_chunk(after: bytes | None) -> Procedure[list[tuple[bytes, bytes]]]:
     """The next pairs of the state in key order, beyond a key (None: from the start); [] at the end."""
     if after is None:

@@ -17,6 +17,9 @@ from ledger.keys import MemberId, PublicKey
 from ledger.operations.operation import Role
 from ledger.state import Overlay, View
 
+INVITATION_ENTRIES_MAX = 8
+"""Numbers an invitation's key may use: one joins, and a guest whose name was taken meanwhile tries again a few times.
+Without a bound whoever was invited could use up the sponsor's allowance every day until it ends."""
 _RECORDS_MAX = 8_192
 """Records whose meaning is remembered by their bytes; the same few hundred bytes are asked about at every entry."""
 
@@ -53,6 +56,11 @@ def key_standing(view: View, key: bytes) -> Mapping[str, Any] | None:
 @lru_cache(maxsize=_RECORDS_MAX)
 def _standing(record: bytes) -> Mapping[str, Any]:
     return MappingProxyType(decode_own(record))
+
+
+def is_spent(record: Mapping[str, Any], sequence: int) -> bool:
+    """Whether a key of this record may not use the number any more (M-14)."""
+    return record["role"] == Role.INVITE.value and sequence > INVITATION_ENTRIES_MAX
 
 
 def put_key(tx: Overlay, key: bytes, record: dict[str, Any]) -> None:

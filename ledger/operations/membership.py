@@ -1,4 +1,4 @@
-"""Joining, keys, machines, leaving: who takes part and which keys speak for them (SPEC M-1 to M-12).
+"""Joining, keys, machines, leaving: who takes part and which keys speak for them (SPEC M-1 to M-15).
 
 A member is invited by a member; the guest holds the seed of a one-use key, so no secret crosses the ledger. The root
 key stays offline and only names or ends working keys; it rotates to the next one it committed to before. A machine is
@@ -40,6 +40,7 @@ class MembershipReason(StrEnum):
     TOO_MANY_KEYS = "member.too-many-keys"
     NOT_YOUR_KEY = "member.not-your-key"
     WRONG_NEXT_ROOT = "member.wrong-next-root"
+    NO_OPEN_INVITATION = "member.no-open-invitation"
     IS_WITNESS = "member.is-witness"
     HAS_HELD = "member.has-held"
     HAS_OPEN_WORK = "member.has-open-work"
@@ -121,6 +122,28 @@ def _invite(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None
     return None
 
 
+def _uninvite(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
+    """M-15: an open invitation of one's own is taken back; its key signs nothing more, and its place is free."""
+    record = members.key_record(tx, op["key"])
+    if record is None or record["role"] != Role.INVITE.value:
+        return _refuse(MembershipReason.NO_OPEN_INVITATION, "there is no such invitation")
+    if record["member"] != context.author:
+        return _refuse(MembershipReason.NO_OPEN_INVITATION, "this invitation is another member's")
+    if "ended" in record:
+        return _refuse(MembershipReason.NO_OPEN_INVITATION, "this invitation was used or taken back already")
+    if record["until"] <= context.time_ms:
+        return _refuse(MembershipReason.NO_OPEN_INVITATION, "this invitation has expired by itself")
+    _end_invitation(tx, op["key"], record, context)
+    return None
+
+
+def _end_invitation(tx: Overlay, key: bytes, record: dict[str, Any], context: Context) -> None:
+    members.put_key(tx, key, {**record, "ended": context.time_ms})
+    sponsor = members.member_record(tx, context.author) or {}
+    sponsor["invites"] = [one for one in sponsor.get("invites", []) if one["key"] != key]
+    tx.put(b"member/" + context.author, sponsor)
+
+
 def _join(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
     """M-6: the new root's consent covers everything; the invitation key is used up; the machine is its own."""
     consent = read_statement("join", op["consent"])
@@ -153,11 +176,7 @@ def _join(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
         time_ms=context.time_ms,
         sponsor=context.author,
     )
-    invite = members.key_record(tx, context.key) or {}
-    members.put_key(tx, context.key, {**invite, "ended": context.time_ms})
-    sponsor = members.member_record(tx, context.author) or {}
-    sponsor["invites"] = [one for one in sponsor.get("invites", []) if one["key"] != context.key]
-    tx.put(b"member/" + context.author, sponsor)
+    _end_invitation(tx, context.key, members.key_record(tx, context.key) or {}, context)
     return None
 
 
@@ -229,9 +248,7 @@ def _certify(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | Non
     if "sealing" in op:
         record["sealing"] = op["sealing"]
     tx.put(b"member/" + context.author, record)
-    members.put_key(
-        tx, statement.key, {"member": context.author, "role": Role.WORKING.value, "since": context.time_ms}
-    )
+    members.put_key(tx, statement.key, {"member": context.author, "role": Role.WORKING.value, "since": context.time_ms})
     return None
 
 
@@ -291,6 +308,12 @@ OPERATIONS = (
         statements=_invite_statements,
     ),
     Operation(
+        name="membership.uninvite/1",
+        form=Map({"key": ID}),
+        apply=_uninvite,
+        is_reserved=True,
+    ),
+    Operation(
         name="membership.join/1",
         form=Map({"consent": STATEMENT, "key": STATEMENT, "machine": STATEMENT}),
         apply=_join,
@@ -317,9 +340,7 @@ OPERATIONS = (
         statements=_certify_statements,
         is_reserved=True,
     ),
-    Operation(
-        name="membership.revoke/1", form=Map({"key": ID}), apply=_revoke, signer=Role.ROOT, is_reserved=True
-    ),
+    Operation(name="membership.revoke/1", form=Map({"key": ID}), apply=_revoke, signer=Role.ROOT, is_reserved=True),
     Operation(
         name="membership.rotate/1",
         form=Map({"consent": STATEMENT}),

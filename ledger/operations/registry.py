@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from ledger.operations import assets, membership, shares, work
+from ledger.operations import assets, evidence, membership, motions, seats, shares, work
 from ledger.operations import credits as credit_family
 from ledger.operations.operation import DueRule, Operation
 
-FAMILIES: tuple[ModuleType, ...] = (membership, credit_family, assets, shares, work)
+FAMILIES: tuple[ModuleType, ...] = (membership, credit_family, assets, shares, work, motions, seats, evidence)
 
 OPERATIONS: dict[str, Operation] = {operation.name: operation for family in FAMILIES for operation in family.OPERATIONS}
 """Name with version -> operation."""

@@ -99,7 +99,7 @@ class Calls:
                 self._move(calling, CallEvent.SILENCE, text, out)
             return
         ranked = self.ranked(calling, now, world)
-        calling = replace(calling, ranking=_lines(ranked))
+        calling = replace(calling, ranking=lines_of(ranked))
         if not calling.automatic:
             self._ask(calling, "choose a proposal", out)
             return
@@ -205,7 +205,7 @@ class Calls:
         calling = replace(calling, tries=(*calling.tries[:-1], replace(calling.tries[-1], refused=code)))
         now_ms = max(now.wall_ms, world.block_time_ms)
         ranked = [each for each in self.ranked(calling, now, world) if each.candidate.proposal.until_ms >= now_ms]
-        calling = replace(calling, ranking=(*calling.ranking, f"the ledger refused: {code}", *_lines(ranked)))
+        calling = replace(calling, ranking=(*calling.ranking, f"the ledger refused: {code}", *lines_of(ranked)))
         best = ranked[0].candidate if ranked else None
         if best is not None and not (calling.automatic and self._alone(best.proposal)):
             self._ask(calling, f"the ledger refused the award ({code}); choose another", out)
@@ -302,7 +302,8 @@ def _stands_until(calling: Calling) -> int:
     return max((each.until_ms for each in calling.received if each.id not in tried), default=calling.reply_by_ms)
 
 
-def _lines(ranked: Iterable[Ranked]) -> tuple[str, ...]:
+def lines_of(ranked: Iterable[Ranked]) -> tuple[str, ...]:
+    """How a choice was made, as it is kept: one line per proposal, best first."""
     return tuple(
         f"{number}. {short(Kind.JOB, each.candidate.proposal.id)}"
         f" by {short(Kind.MEMBER, each.candidate.proposal.provider)}: {each.line}"

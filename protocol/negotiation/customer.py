@@ -15,7 +15,7 @@ from ledger.keys import MemberId
 from ledger.statement import STATEMENT_BYTES_MAX, Statement, sign_statement
 from protocol.inputs import Now
 from protocol.negotiation.authenticity import Fault, check_intent, check_proposal
-from protocol.negotiation.calls import CALL_KIND, Calls
+from protocol.negotiation.calls import CALL_KIND, Calls, lines_of
 from protocol.negotiation.contents import CALL, COUNTER, NONCE_BYTES, Changes, read_call, read_intent
 from protocol.negotiation.effects import Changed, Outbox, Send, Side
 from protocol.negotiation.initiator import CALL_TABLE, OPEN, CallEvent, Calling, CallState, Received, Reply, Wish
@@ -97,7 +97,7 @@ class Customer(Calls):
         if chosen.until_ms < max(now.wall_ms, world.block_time_ms):
             out.refuse(Reason.TOO_LATE, "this proposal's time is over")
             return
-        self._award(calling, chosen.id, CallEvent.CHOSEN, out)
+        self._award(replace(calling, ranking=lines_of(ranked)), chosen.id, CallEvent.CHOSEN, out)
 
     def bargain(self, order: Bargain, now: Now, out: Outbox) -> None:
         """Ask one provider to propose differently."""
@@ -225,22 +225,24 @@ class Customer(Calls):
             text = SENTENCES[Reason.UNREACHABLE]
             self._replied(calling, Reply(member=member, reason=Reason.UNREACHABLE, text=text), now, world, out)
 
-    def resend(self, member: MemberId | None, out: Outbox) -> None:
+    def resend(self, member: MemberId | None, now: Now, out: Outbox) -> None:
         """Call again those who have not answered; None: all of them, and `member` counts as reached."""
         for calling in list(self.calls.values()):
             if calling.state not in (CallState.COLLECTING, CallState.CHOOSING):
                 continue
             wishes = {wish.member: wish for wish in calling.wishes}
+            # Who was away may still propose while a person chooses, as long as the call says so.
+            wanted = calling.state is CallState.COLLECTING or now.wall_ms <= calling.reply_by_ms
             for each in calling.asked:
                 reply = _reply_of(calling, each)
                 if member not in (None, each) or (reply is not None and reply.reason is not Reason.UNREACHABLE):
                     continue
-                if member is not None and reply is not None and calling.state is CallState.COLLECTING:
+                if member is not None and reply is not None and wanted:
                     left = tuple(other for other in calling.replies if other != reply)
                     calling = self._count(replace(calling, replies=left), out)
                 if each in wishes:
                     out.add(Send(to=each, message=Counter(statement=wishes[each].signed.statement)))
-                elif calling.state is CallState.COLLECTING:
+                elif wanted:
                     out.add(Send(to=each, message=CallForProposals(statement=calling.signed.statement)))
 
     # -- inside

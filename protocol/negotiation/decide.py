@@ -140,7 +140,7 @@ class _Chain:
             rules.due(promise_ms, self.matter.deliver_by_ms),
             rules.credit(policy.credit, price, free),
             rules.terms(arbiters),
-            rules.decides(policy.sell, newcomer_max, None if one is None else one[1]),
+            rules.decides(policy.sell, newcomer_max, None if one is None else one[1], automatic=quote.automatic),
         ):
             if not self._take(step):
                 if step.rule == "due":

@@ -214,7 +214,7 @@ class Negotiation:
     def _reconcile(self, member: MemberId | None, now: Now, world: World, out: Outbox) -> None:
         self._customer.reconcile(world, out)
         self._provider.reconcile(now, world, out)
-        self._customer.resend(member, out)
+        self._customer.resend(member, now, out)
         self._provider.resend(member, now, out)
 
 

@@ -220,10 +220,15 @@ def terms(candidates: tuple[MemberId, ...]) -> Step:
     return fine("terms", f"{len(candidates)} may rule a dispute")
 
 
-def decides(keys: Sell, newcomer_max: int | None, value: int | None) -> Step:
-    """Who signs: a person, always or above a value; `newcomer_max` is None for those past probation."""
+def decides(keys: Sell, newcomer_max: int | None, value: int | None, *, automatic: bool = True) -> Step:
+    """Who signs: a person, always or above a value; `newcomer_max` is None for those past probation.
+
+    `automatic` is the offer's own word: False asks a person whatever the policy would do.
+    """
     if keys.decide is Decide.ASK:
         return ask("ask", Reason.ASK)
+    if not automatic:
+        return ask("ask", Reason.ASK, "this offer is not automatic")
     if value is None:
         return ask("ask", Reason.IN_KIND)
     if newcomer_max is not None and value > newcomer_max:

@@ -61,6 +61,8 @@ class Quote:
     """The sum, line by line, for `why`."""
     duration_ms: int
     lead_ms: int
+    automatic: bool = True
+    """False: the offer's owner wants to see every call of it."""
     hours: tuple[tuple[int, int], ...]
     """(opening, closing) minutes of the week in UTC, Monday 0:00 = 0, ascending, disjoint; empty: always open."""
 

@@ -41,6 +41,7 @@ from protocol.limits import (
 )
 from protocol.messages import Adverts, AskDefinitions, Definitions, Have, Message, Records
 from protocol.replication import pool
+from protocol.replication.allowance import Heard, newest_alone
 from protocol.replication.packing import in_messages, kept_bytes, kept_statement
 from protocol.replication.records import PeerRecord, PeerRecords, judge_record, sign_record
 
@@ -102,6 +103,7 @@ class DirectoryPeer:
         self._is_missing = False
         self._missed_ms = 0
         self._answers: dict[PeerId, _Answers] = {}
+        self._adverts_from, self._records_from = Heard(), Heard()
         self._exchange_ms = 0
         self._turn = 0
         self._round = 0
@@ -219,9 +221,12 @@ class DirectoryPeer:
         """Take in what is new and hand it on (SPEC P-42); C-17 judges."""
         fresh: list[Advert] = []
         effects: list[Effect] = []
-        for value in message.adverts:
+        statements = [read_statement("advert", value) for value in message.adverts]
+        for statement in newest_alone(statements, "member", "counter"):
+            if not self._adverts_from.may(self._whose(statement), peer, now):
+                continue
             judgement = judge(
-                read_statement("advert", value),
+                statement,
                 network=self._chain.network,
                 now_ms=now.wall_ms,
                 member_of_key=self._member_of_key,
@@ -233,6 +238,8 @@ class DirectoryPeer:
             if judgement.rule is Rule.NOT_A_MEMBER:
                 self._missed[peer] = None
             advert = judgement.advert
+            if advert is not None:
+                self._adverts_from.checked(self._whose(statement), peer, now)
             if advert is not None and advert.member != self._me.member and self.directory.put(advert):
                 fresh.append(advert)
         effects += [self._keep(advert) for advert in fresh]
@@ -244,9 +251,13 @@ class DirectoryPeer:
         """Take in where machines can be dialled (SPEC P-20 to P-23)."""
         fresh: list[PeerRecord] = []
         effects: list[Effect] = []
-        for value in message.records:
-            statement = read_statement("peer-record", value)
-            judged = judge_record(self._chain.state, self._chain.network, statement, now.wall_ms)
+        statements = [read_statement("peer-record", value) for value in message.records]
+        for statement in newest_alone(statements, "peer", "made"):
+            if not self._records_from.may(self._whose(statement), peer, now):
+                continue
+            judged = judge_record(self._chain.state, self._chain.network, statement, now.wall_ms, self.records)
+            if isinstance(judged, PeerRecord):
+                self._records_from.checked(self._whose(statement), peer, now)
             if judged is pool.Verdict.IGNORE and working_key_of(self._chain.state, statement.key) is None:
                 # Perhaps of a member whose joining we have not come to yet; judged again when the ledger moves.
                 self._wait(peer, statement)
@@ -362,6 +373,9 @@ class DirectoryPeer:
 
     def _member_of_key(self, key: PublicKey) -> MemberId | None:
         return working_key_of(self._chain.state, key)
+
+    def _whose(self, statement: Statement) -> bytes:
+        return self._member_of_key(statement.key) or statement.key
 
     def _have(self) -> Have:
         pairs = [[advert.member, advert.counter] for advert in self.directory]

@@ -15,7 +15,7 @@ from ledger.charter import Limits
 from ledger.entry import SEQUENCE_WINDOW, Entry
 from ledger.errors import Reason, Refusal
 from ledger.fold import check_includable, is_fully_signed, last_sequence, operation_of
-from ledger.operations.members import key_record
+from ledger.operations.members import is_spent, key_record
 from ledger.state import View
 from protocol.limits import (
     CANDIDATES_PER_KEY_MAX,
@@ -42,6 +42,7 @@ _DEAD = frozenset(
         Reason.KEY_ENDED,
         Reason.WRONG_ROLE,
         Reason.SEQUENCE_USED,
+        Reason.INVITATION_SPENT,
         Reason.LAPSED,
         Reason.UNKNOWN_KEY,
     }
@@ -93,6 +94,8 @@ class Pool:
             return Verdict.IGNORE
         record = key_record(view, entry.key)
         if record is None or "ended" in record or entry.sequence <= last_sequence(view, entry.key):
+            return Verdict.IGNORE
+        if is_spent(record, entry.sequence):
             return Verdict.IGNORE
         same_key = self._by_key.get(entry.key, {})
         rival = same_key.get(entry.sequence)

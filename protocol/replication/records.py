@@ -55,8 +55,10 @@ def sign_record(
     return sign_statement("peer-record", content, signer)
 
 
-def judge_record(view: View, network: bytes, statement: Statement, now_ms: int) -> PeerRecord | Verdict:
-    """The record in a statement, or why it is not taken (SPEC P-20 to P-23)."""
+def judge_record(
+    view: View, network: bytes, statement: Statement, now_ms: int, known: PeerRecords | None = None
+) -> PeerRecord | Verdict:
+    """The record in a statement, or why it is not taken (SPEC P-20 to P-23); one as old as `known` is not checked."""
     content = statement.content
     if has_form(RECORD, content) is not None or content["network"] != network:
         return Verdict.REJECT
@@ -64,6 +66,9 @@ def judge_record(view: View, network: bytes, statement: Statement, now_ms: int) 
         return Verdict.IGNORE
     member = working_key_of(view, statement.key)
     if member is None or member != content["member"] or member_of_peer(view, content["peer"]) != member:
+        return Verdict.IGNORE
+    held = None if known is None else known.get(content["peer"])
+    if held is not None and held.made_ms >= content["made"]:
         return Verdict.IGNORE
     if not statement.is_signed():
         return Verdict.REJECT

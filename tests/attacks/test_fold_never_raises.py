@@ -1,310 +1,57 @@
 """Members who sign anything at all: no well-formed operation, however absurd, makes the fold raise.
 
-An exception in the fold would stop every node at the same block, for good. Operations are made from their own forms, so
-a new family is covered the day it is registered; ids, keys, amounts and times come from small pools, so that what is
-signed often fits together: jobs are awarded, money is held, keys end, members leave, and the due list runs late.
+An exception in the fold would stop every node at the same block, for good. Who signs what stands in `crowd`.
 """
 
 from __future__ import annotations
 
-import random
-from typing import Any
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger import form
-from ledger.canonical import INTEGER_MAX, digest, encode
-from ledger.entry import sign_entry
-from ledger.fold import is_fully_signed, last_sequence
-from ledger.keys import PublicKey, SigningKey, next_root_hash
-from ledger.operations import accounts
+from ledger.operations import accounts, witnesses
 from ledger.operations.registry import OPERATIONS
-from ledger.operations.shares import ACCEPTANCE
 from ledger.operations.work_job import job_from_value
-from ledger.operations.work_terms import PROPOSAL, TERMS
-from ledger.statement import STATEMENT, Statement, sign_statement
-from tests.ledger.town import DAY_MS, HOUR_MS, Person, Town, key
+from tests.attacks.crowd import Crowd
 
-STEPS = 120
-WAITS = ("inspection_ms", "silence_ms", "void_after_ms")
-AMOUNTS = (0, 1, 2, 3, 7, 100, 10_000, 2**52, INTEGER_MAX - 1, INTEGER_MAX)
-PAUSES_MS = (*[1] * 12, HOUR_MS, HOUR_MS, DAY_MS, 8 * DAY_MS, 40 * DAY_MS)
-WORDS = ("a", "PLA", "zwei", "mañana", "工場", "x" * 12)
-JUNK = (b"\xc0", b"\x81\xa1a", b"\xff", encode([]), encode({}), encode(7), encode({"network": 1, "member": []}))
-PURPOSES = {"accept": "accept-units", "consent": "join", "key": "key", "machine": "peer", "proposals": "proposal"}
-CONSENTS = {"membership.certify/1": "key", "membership.invite/1": "invite", "membership.rotate/1": "new-root"}
-"""Where the operation says more than the field."""
-MOVES = [name for name in OPERATIONS if name.startswith("work.") and name != "work.award/1"]
-OFTEN = [
-    *["work.award/1"] * 6,
-    *["work.deliver/1", "work.receipt/1", "work.progress/1"] * 2,
-    *MOVES,
-    *["credits.pay/1", "credits.issue/1", "shares.transfer/1"],
-]
+STEPS = 200
 
 
-class Crowd:
-    """A town whose members sign whatever the dice say."""
+def check_witnesses(crowd: Crowd) -> None:
+    """G-1, G-3: the list is never empty, nobody sits twice, and every key that sat is known for good."""
+    state = crowd.town.state
+    sitting = witnesses.witness_list(state)
+    assert 1 <= len(sitting) == len({one["member"] for one in sitting}) == len({one["key"] for one in sitting})
+    for one in sitting:
+        record = witnesses.seat_record(state, one["key"])
+        assert record is not None
+        assert (record["member"], "ended" in record) == (one["member"], False)
+    for place, _ in state.range(b"evidence/"):
+        assert witnesses.seat_record(state, place[9:]) is not None
 
-    def __init__(self, seed: int) -> None:
-        self.dice = random.Random(seed)
-        self.town = Town(people=4, day_entries=10**6, day_bytes=10**9)
-        self.people = [Person(i) for i in range(6)]
-        self.signers: list[SigningKey] = []
-        for one in self.people:
-            self.signers += [one.working, one.root, one.next_root, one.invite, one.machine, one.voting]
-        self.signers += [key("spare", i) for i in range(3)]
-        self.ids: list[bytes] = [*(one.id for one in self.people), *(one.public for one in self.signers), bytes(32)]
-        self.things: list[bytes] = [bytes(32)]
-        self.jobs: list[bytes] = [bytes(32)]
-        self.outcomes: set[str] = set()
-        self.who = self.people[0]
-        """Who signs just now."""
 
-    def person(self) -> Person:
-        """Somebody; as often as not whoever signs."""
-        return self.who if self.dice.random() < 0.5 else self.dice.choice(self.people)
-
-    def value(self, of: Any, name: str = "", operation: str = "") -> Any:
-        """A value of a form, often one that fits."""
-        dice = self.dice
-        if of is STATEMENT:
-            return self.statement(CONSENTS.get(operation) or PURPOSES[name]).to_value()
-        match of:
-            case form.Bytes():
-                return self.bytes(of, name)
-            case form.Text():
-                return dice.choice(WORDS)[: max(of.least, 12)].encode()[: of.most].decode(errors="ignore") or "a"
-            case form.Int():
-                if (of.least, of.most) == (form.MOMENT_MS.least, form.MOMENT_MS.most):
-                    ahead_ms = (-1, 0, 1, HOUR_MS, DAY_MS, 20 * DAY_MS)
-                    return dice.choice((self.town.now_ms + dice.choice(ahead_ms), of.most))
-                return dice.choice([one for one in (*AMOUNTS, of.least, of.most) if of.least <= one <= of.most])
-            case form.Flag():
-                return dice.random() < 0.5
-            case form.Choice():
-                return dice.choice(of.options)
-            case form.List():
-                count = dice.randint(of.least, min(of.most, of.least + 2))
-                return [self.value(of.of, name, operation) for _ in range(count)]
-            case form.Map():
-                wanted = dict(of.required) | {one: kind for one, kind in of.optional.items() if dice.random() < 0.4}
-                return {one: self.value(kind, one, operation) for one, kind in wanted.items()}
-            case form.Dict():
-                return {word: self.value(of.of) for word in ("length", "mass")[: dice.randint(0, min(2, of.most))]}
-            case form.Either():
-                return self.value(dice.choice((of.if_map, of.otherwise)))
-            case form.MeasureForm():
-                return dice.choice(({"d": 1, "n": -5, "u": "mm"}, {"d": INTEGER_MAX, "n": 1, "u": "g"}))
-            case form.PlaceForm():
-                return {"lat": 5 * dice.randint(-1800, 1800), "lon": 5 * dice.randint(-3600, 3600)}
-            case _:
-                raise AssertionError(f"a form this test does not know: {of!r}")
-
-    def bytes(self, of: form.Bytes, name: str) -> bytes:
-        if of.least != 32:
-            return self.dice.choice(self.people).peer if name == "peer" else self.dice.randbytes(of.least)
-        if name == "network":
-            return self.town.network if self.dice.random() < 0.95 else bytes(32)
-        if name in ("call", "nonce") and self.dice.random() < 0.8:
-            return self.dice.randbytes(32)
-        if name == "title":
-            return bytes(32)
-        if name == "job" and self.dice.random() < 0.8:
-            open_jobs = [at[-32:] for at, _ in self.town.state.raw_range(b"job-open/")]
-            disputed = [at for at in open_jobs if "dispute" in (self.town.state.get(b"job/" + at) or {})]
-            open_jobs = disputed if disputed and self.dice.random() < 0.3 else open_jobs
-            return self.dice.choice(open_jobs or self.jobs)
-        pool = {"job": self.jobs, "asset": self.things, "credit": self.things, "id": self.things}.get(name, self.ids)
-        return self.dice.choice(pool)
-
-    def price(self, customer: Person) -> list[dict[str, Any]]:
-        """What the customer could pay, or something absurd."""
-        owned = [one for one in accounts.holdings(self.town.state, customer.id) if one[2]]
-        if not owned or self.dice.random() < 0.1:
-            absurd: list[dict[str, Any]] = self.value(PROPOSAL.required["price"])
-            return absurd
-        lines = self.dice.sample(owned, self.dice.randint(1, min(3, len(owned))))
-        return [
-            {"amount": self.dice.choice((0, 1, free // 3, free)), "id": thing, "kind": kind}
-            for kind, thing, free, _ in lines
-        ]
-
-    def statement(self, purpose: str) -> Statement:
-        """A second consent: plausible, plausible but for one field, or signed rubbish."""
-        dice = self.dice
-        who = self.person()
-        if dice.random() < 0.05:
-            anybody, body = dice.choice(self.signers), dice.choice(JUNK)
-            signature = anybody.sign(digest(purpose, body))
-            return Statement(purpose=purpose, body=body, key=anybody.public, signature=signature)
-        network = self.town.network
-        signer = who.working
-        content: dict[str, Any]
-        match purpose:
-            case "join":
-                signer = who.root
-                content = {
-                    "invite": who.invite.public, "name": who.name, "network": network,
-                    "next": next_root_hash(who.next_root.public), "root": who.root.public, "sealing": who.sealing,
-                    "working": who.working.public,
-                }  # fmt: skip
-            case "invite":
-                signer, content = dice.choice(self.signers), {"member": who.id, "network": network}
-            case "peer":
-                signer, content = who.machine, {"member": who.id, "network": network}
-            case "key":
-                signer = dice.choice(self.signers)
-                content = {"key": signer.public, "member": who.id, "network": network}
-            case "new-root":
-                signer, content = who.next_root, {"member": who.id, "network": network, "next": bytes(32)}
-            case "accept-units":
-                content = self.value(ACCEPTANCE) | {"network": network, "to": who.id}
-                signer = who.working
-            case _:
-                signer, customer = who.working, self.person()
-                content = self.value(PROPOSAL) | {
-                    "arbiters": dice.sample([one.id for one in self.people], dice.randint(1, 3)),
-                    "customer": customer.id,
-                    "deliver_by": self.town.now_ms + dice.choice((-1, 9, HOUR_MS, 10 * DAY_MS)),
-                    "price": self.price(customer),
-                    "provider": who.id,
-                    "quantity": dice.choice((1, 2, 3, 10, INTEGER_MAX)),
-                    "terms": self.value(TERMS) | {name: dice.choice((0, HOUR_MS, DAY_MS)) for name in WAITS},
-                    "until": self.town.now_ms + dice.choice((-1, 9, DAY_MS, DAY_MS)),
-                }
-        if dice.random() < 0.1:
-            name = dice.choice(sorted(content))
-            content[name] = dice.choice((dice.choice(self.ids), 0, INTEGER_MAX, "text", [], {}, True))
-        return sign_statement(purpose, content, signer)
-
-    def operation(self) -> tuple[SigningKey, dict[str, Any]]:
-        """Somebody's operation: signed by who could, mostly."""
-        dice = self.dice
-        name = dice.choice(OFTEN if dice.random() < 0.6 else list(OPERATIONS))
-        if name == "membership.leave/1" and dice.random() < 0.9:
-            name = "membership.profile/1"
-        who = self.who = dice.choice(self.people)
-        signer = {"working": who.working, "root": who.root, "invite": who.invite}[OPERATIONS[name].signer.value]
-        fields = self.value(OPERATIONS[name].form, operation=name)
-        if dice.random() < 0.8:
-            signer = self.fit(name, fields, who, signer)
-        if dice.random() < 0.02:
-            signer = dice.choice(self.signers)
-        return signer, {"t": name, **fields}
-
-    def fit(self, name: str, fields: dict[str, Any], who: Person, signer: SigningKey) -> SigningKey:
-        """Bend fields and signer towards something that may hold."""
-        dice, network = self.dice, self.town.network
-        match name:
-            case "work.award/1":
-                statement = self.statement("proposal")
-                fields.clear()
-                fields["proposals"] = [statement.to_value()]
-                self.jobs.append(statement.id)
-                return next((one.working for one in self.people if one.id == statement.content.get("customer")), signer)
-            case "membership.invite/1":
-                invited = dice.choice((who.next_root, *(one.invite for one in self.people[4:])))
-                content = {"member": who.id, "network": network}
-                fields["consent"] = sign_statement("invite", content, invited).to_value()
-                fields["until"] = self.town.now_ms + DAY_MS
-            case "membership.join/1":
-                guest = dice.choice(self.people[4:])
-                fields |= self.town.joining(guest)
-                return guest.invite
-            case "membership.machine/1":
-                fields["machine"] = self.town.machine(who.id, dice.choice(self.people).machine).to_value()
-            case "membership.certify/1":
-                spare = dice.choice((*self.signers[-3:], who.machine))
-                content = {"key": spare.public, "member": who.id, "network": network}
-                fields["consent"] = sign_statement("key", content, spare).to_value()
-            case "membership.revoke/1":
-                keys = (self.town.state.get(b"member/" + who.id) or {"keys": []})["keys"]
-                fields["key"] = dice.choice([*keys[1:], bytes(32)])
-            case "membership.rotate/1":
-                content = {"member": who.id, "network": network, "next": dice.choice(self.ids)}
-                fields["consent"] = sign_statement("new-root", content, who.next_root).to_value()
-            case "credits.pay/1":
-                fields |= {"amount": dice.choice((1, 10)), "to": dice.choice(self.people).id}
-            case "credits.issue/1" | "credits.redeem/1":
-                issuer = (self.town.state.get(b"credit/" + fields["credit"]) or {}).get("issuer")
-                fields["amount"] = dice.choice((1, 10, INTEGER_MAX))
-                return next((one.working for one in self.people if one.id == issuer), signer)
-            case "shares.transfer/1":
-                target = dice.choice(self.people)
-                changes = {"asset": fields["asset"], "from": who.id, "nonce": dice.randbytes(16)}
-                fields |= {"to": target.id, "units": dice.choice((1, 2, INTEGER_MAX))}
-                accept = self.town.acceptance(0, 0, fields["units"], **changes, signer=target.working, to=target.id)
-                fields["accept"] = accept.to_value()
-            case _ if "job" in fields:
-                record = self.town.state.get(b"job/" + fields["job"]) or {}
-                parties = ("arbiter",) if name == "work.rule/1" else ("customer", "provider", "arbiter")
-                party = record.get(dice.choice(parties))
-                if "quantity" in fields:
-                    fields["quantity"] = dice.choice((1, 2, record.get("quantity", 1)))
-                if "accepted" in fields:
-                    fields |= {"accepted": dice.choice((0, 1, 2, record.get("quantity", 1)))}
-                return next((one.working for one in self.people if one.id == party), signer)
-            case _:
-                pass
-        return signer
-
-    def step(self) -> None:
-        """Some entries, in a block if any of them may stand in one."""
-        town, dice = self.town, self.dice
-        town.now_ms += dice.choice(PAUSES_MS)
-        entries, used = [], dict[PublicKey, int]()
-        for _ in range(dice.randint(0, 4)):
-            signer, operation = self.operation()
-            last = used.get(signer.public, last_sequence(town.state, signer.public))
-            used[signer.public] = number = last + 1 + (dice.randint(0, 3) if (skips := dice.random() < 0.1) else 0)
-            until_ms = town.now_ms + dice.choice((0, HOUR_MS, DAY_MS))
-            entry = sign_entry(signer, town.network, number, until_ms, operation, skips=skips)
-            if is_fully_signed(entry):
-                entries.append(entry)
-        step = town.chain.build(entries, town.now_ms, town.chain.head.view + 1)
-        if step is None:
-            return
-        assert town.chain.check(step.blocks, step.head.view).head == step.head
-        town.chain.take(step)
-        (block,) = step.blocks
-        for entry, outcome in zip(block.entries, block.outcomes, strict=True):
-            self.outcomes.add(f"{entry.name}: {outcome}")
-            if not outcome and entry.name in ("credits.open/1", "assets.register/1"):
-                self.things.append(entry.id)
-
-    def start(self) -> None:
-        """Money and machines to quarrel about."""
-        for person in range(3):
-            self.things += [
-                self.town.credit(issuer=person, amount=self.dice.choice((100, 10_000, INTEGER_MAX)), to=person),
-                self.town.asset(owner=person, units=self.dice.choice((2, 10, INTEGER_MAX)), title=bytes(32)),
-            ]
-
-    def check_sums(self) -> None:
-        """Invariants 1 to 3: nothing was made or lost, and what is held is what holds say."""
-        state = self.town.state
-        held: dict[tuple[bytes, str, bytes], int] = {}
-        for _, hold in state.range(b"hold/"):
-            for line in hold["lines"]:
-                at = (hold["from"], line["kind"], line["id"])
-                held[at] = held.get(at, 0) + line["amount"]
-        total: dict[tuple[str, bytes], int] = {}
-        for person in self.people:
-            for kind, thing, free, on_hold in accounts.holdings(state, person.id):
-                assert held.pop((person.id, kind, thing), 0) == on_hold
-                total[kind, thing] = total.get((kind, thing), 0) + free + on_hold
-        assert not any(held.values())
-        for place, credit in state.range(b"credit/"):
-            assert total.pop(("credit", place[7:]), 0) == credit["issued"] - credit["redeemed"]
-        for place, asset in state.range(b"asset/"):
-            assert total.pop(("units", place[6:]), 0) == asset["total"]
-        assert not total
-        for place, record in state.range(b"job/"):
-            job = job_from_value(place[4:], record)
-            left = accounts.hold_left(state, job.id)
-            assert ([line["amount"] for line in left] if left else []) == (list(job.left) if job.is_open else [])
+def check_sums(crowd: Crowd) -> None:
+    """Invariants 1 to 3: nothing was made or lost, and what is held is what holds say."""
+    state = crowd.town.state
+    held: dict[tuple[bytes, str, bytes], int] = {}
+    for _, hold in state.range(b"hold/"):
+        for line in hold["lines"]:
+            at = (hold["from"], line["kind"], line["id"])
+            held[at] = held.get(at, 0) + line["amount"]
+    total: dict[tuple[str, bytes], int] = {}
+    for person in crowd.people:
+        for kind, thing, free, on_hold in accounts.holdings(state, person.id):
+            assert held.pop((person.id, kind, thing), 0) == on_hold
+            total[kind, thing] = total.get((kind, thing), 0) + free + on_hold
+    assert not any(held.values())
+    for place, credit in state.range(b"credit/"):
+        assert total.pop(("credit", place[7:]), 0) == credit["issued"] - credit["redeemed"]
+    for place, asset in state.range(b"asset/"):
+        assert total.pop(("units", place[6:]), 0) == asset["total"]
+    assert not total
+    for place, record in state.range(b"job/"):
+        job = job_from_value(place[4:], record)
+        left = accounts.hold_left(state, job.id)
+        assert ([line["amount"] for line in left] if left else []) == (list(job.left) if job.is_open else [])
 
 
 def run(seed: int, steps: int = STEPS) -> Crowd:
@@ -312,7 +59,8 @@ def run(seed: int, steps: int = STEPS) -> Crowd:
     crowd.start()
     for _ in range(steps):
         crowd.step()
-    crowd.check_sums()
+    check_sums(crowd)
+    check_witnesses(crowd)
     return crowd
 
 

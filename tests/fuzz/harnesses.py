@@ -36,6 +36,7 @@ from protocol.joining import (
     outcome_reply,
     read_charter_reply,
     read_invitation,
+    read_next_number,
     read_outcome,
     read_request,
     write_invitation,
@@ -320,7 +321,11 @@ def request_seeds() -> list[bytes]:
 def replies(data: bytes) -> bool:
     """P-52."""
     taken = 0
-    for read in (lambda: read_charter_reply(data, invitation_made()), lambda: read_outcome(data)):
+    for read in (
+        lambda: read_charter_reply(data, invitation_made()),
+        lambda: read_next_number(data),
+        lambda: read_outcome(data),
+    ):
         try:
             read()
         except RemoteError:
@@ -336,7 +341,8 @@ def reply_seeds() -> list[bytes]:
         person.id: person.root.sign(founding_id(made.network)) for person in made.people[:4]
     }
     return [
-        charter_reply(made.chain, signatures),
+        charter_reply(made.chain, signatures, bytes(32)),
+        charter_reply(made.chain, signatures, made.people[0].working.public),
         outcome_reply("pending"),
         outcome_reply("final", "member.bad-key", 7),
     ]

@@ -126,6 +126,8 @@ def example(of: Any, dice: random.Random) -> Any:
             return {"d": 1, "n": dice.randint(1, 50), "u": "mm"}
         case form.Either():
             return example(of.if_map if dice.randrange(2) else of.otherwise, dice)
+        case form.Cases():
+            return example(of.of[dice.choice(sorted(of.of))], dice)
         case form.PlaceForm():
             return {"lat": 4785, "lon": 1605}
         case Anything():

@@ -114,6 +114,23 @@ def test_a_hole_in_old_blocks_is_found_by_verify_and_harms_no_other_node(alone: 
     assert bob.ask(LedgerVerify())["height"] >= 3
 
 
+def test_a_page_of_old_blocks_overwritten_under_a_running_daemon_is_named_and_ends_in_8(alone: Street) -> None:
+    ada, _ = grown(alone)
+    ada.stop()
+    with closing(sqlite3.connect(ada.home.database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'body'").fetchone()
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    data = bytearray(ada.home.database.read_bytes())
+    data[(page - 1) * page_bytes : page * page_bytes] = b"\xff" * page_bytes
+    ada.home.database.write_bytes(data)
+    ada.up()
+    for question in (LedgerVerify(), LedgerJournal()):
+        problem = ada.refuses(question)
+        assert problem.kind is FailKind.VERIFICATION and "ledger.db" in problem.sentence, problem.sentence
+    assert ada.status()["pid"] == ada.pid
+
+
 def spoil(votes: Path) -> None:
     """Damage the middle of the journal, where no power cut ever writes."""
     journal = max((path for path in votes.iterdir() if path.name != "voting.seed"), key=lambda one: one.stat().st_size)

@@ -11,7 +11,13 @@ import pytest
 from dpnode.control.questions import all_questions
 from dpnode.control.questions.base import Question
 from dpnode.control.questions.ledger import LedgerStatus
-from dpnode.control.questions.network import MemberList, NetworkInvite, NetworkJoin
+from dpnode.control.questions.network import (
+    InvitationList,
+    MemberList,
+    NetworkInvite,
+    NetworkJoin,
+    NetworkUninvite,
+)
 from dpnode.control.questions.node import Down, Peers, Status
 from dpnode.errors import FailKind, Problem
 from dpnode.identity.words import root_seed
@@ -117,6 +123,35 @@ def test_no_more_than_three_invitations_are_open_and_the_fourth_is_refused(alone
     problem = ada.refuses(NetworkInvite())
     assert problem.kind is FailKind.REFUSED
     assert problem.details["reason"], "with the rule's code"
+
+
+def test_an_invitation_taken_back_lets_nobody_in_and_frees_its_place(alone: Street) -> None:
+    ada, bob = alone.node("ada"), alone.node("bob")
+    alone.network(ada)
+    bob.up()
+    kept, gone, _ = (ada.invite() for _ in range(3))
+    assert len(ada.ask(InvitationList())["invitations"]) == 3
+    again = ada.ask(NetworkUninvite(id=gone, dry_run=True))
+    assert again["dry_run"] and len(ada.ask(InvitationList())["invitations"]) == 3
+    taken = ada.ask(NetworkUninvite(id=gone))
+    assert taken["id"] == again["id"] and taken["binding"] == "final"
+    listed = [one["id"] for one in ada.reads(InvitationList())["invitations"]]
+    assert len(listed) == 2 and taken["id"] not in listed
+    assert "taken back" in why_not(bob, gone).sentence
+    assert ada.ask(NetworkInvite())["id"], "its place is free"
+    assert "used or taken back" in ada.refuses(NetworkUninvite(id=taken["id"])).sentence
+    bob.join(kept)
+    assert "used or taken back" in ada.refuses(NetworkUninvite(id=kept)).sentence
+    until(lambda: level(ada, bob), "the same ledger")
+    assert (
+        "another member's"
+        in bob.refuses(NetworkUninvite(id=ada.ask(InvitationList())["invitations"][0]["id"])).sentence
+    )
+    problem = ada.refuses(NetworkUninvite(id="key-aaaaaaaa"))
+    assert problem.kind is FailKind.NOT_FOUND
+    done = ada.dpnode("network", "uninvite", ada.ask(InvitationList())["invitations"][0]["id"][:14], "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(ada.ask(InvitationList())["invitations"]) == 1
 
 
 def test_a_used_invitation_serves_nobody_else(alone: Street) -> None:

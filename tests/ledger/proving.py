@@ -12,7 +12,7 @@ from ledger.block import Block, make_block, witnesses_hash
 from ledger.canonical import decode, encode
 from ledger.consensus.votes import Certificate, VoteKind, sign_vote, write_certificate
 from ledger.entry import Entry
-from ledger.proof_making import Anchor, epoch_end, prove_entry, prove_pair
+from ledger.proof_making import Certified, epoch_end, prove_entry, prove_pair, take
 from ledger.state import State
 from tests.ledger.town import START_MS, Person, Town, certificate
 
@@ -62,37 +62,39 @@ class History(Town):
         """The newest block."""
         return self.steps[-1].blocks[0]
 
-    def anchor(self, block: Block | None = None, **changes: Any) -> Anchor:
+    def standing(self, block: Block | None = None, **changes: Any) -> Certified:
         """A block with a certificate of its own."""
         block = self.head if block is None else block
-        return Anchor(header=block.header.body, certificate=self.certified(block, **changes))
+        return Certified(header=block.header.body, certificate=self.certified(block, **changes))
 
-    def covered(self) -> Anchor:
+    def covered(self) -> Certified:
         """The block of five, final by the certificate of the newest block above it."""
         above = [
             step.blocks[0].header for step in self.steps if step.blocks[0].header.height > self.mixed.header.height
         ]
         assert above
         headers = tuple(header.body for header in above)
-        return Anchor(header=self.mixed.header.body, certificate=self.certified(self.head), above=headers)
+        return Certified(header=self.mixed.header.body, certificate=self.certified(self.head), above=headers)
 
     def share(self) -> bytes:
         """A proof of what Ben owns of the greenhouse."""
         key = holding(self.people[1], b"u", self.house)
-        return prove_pair(self.anchor(), self.state, key, made=self.registering.body)
+        return prove_pair(self.standing(), take(self.state, key), made=self.registering.body)
 
     def balance(self) -> bytes:
         """A proof of what Ben has of the credit."""
         key = holding(self.people[1], b"c", self.money)
-        return prove_pair(self.anchor(), self.state, key, made=self.opening.body)
+        return prove_pair(self.standing(), take(self.state, key), made=self.opening.body)
 
     def nothing(self) -> bytes:
         """A proof that somebody has nothing of the credit."""
-        return prove_pair(self.anchor(), self.state, holding(self.people[3], b"c", self.money), made=self.opening.body)
+        return prove_pair(
+            self.standing(), take(self.state, holding(self.people[3], b"c", self.money)), made=self.opening.body
+        )
 
     def record(self) -> bytes:
         """A proof of a member's record."""
-        return prove_pair(self.anchor(), self.state, b"member/" + self.people[1].id)
+        return prove_pair(self.standing(), take(self.state, b"member/" + self.people[1].id))
 
     def entry_at(self, place: int) -> bytes:
         """A proof of one of the five, by the certificate of a block above."""
@@ -123,19 +125,19 @@ class Epochs:
     def __init__(self) -> None:
         self.town = Town(people=4, witnesses=1)
         self.closings: list[bytes] = []
-        network, parent, height = self.town.network, self.town.network, 0
+        self.blocks: list[tuple[Block, bytes]] = []
+        network, parent = self.town.network, self.town.network
         for number, people in enumerate(self.LISTS, start=1):
-            height += 3
             following = self.LISTS[number] if number < len(self.LISTS) else people
             epoch = number + 1 if number < len(self.LISTS) else number
             self.state = State(self.pairs(epoch, following).items())
             self.block = make_block(
                 network=network,
                 epoch=number,
-                view=height,
-                height=height,
+                view=1,
+                height=number,
                 parent=parent,
-                time_ms=START_MS + height,
+                time_ms=START_MS + number,
                 state_root=self.state.root,
                 witnesses=witnesses_hash(listed(*people)),
                 entries=(self.profile(),),
@@ -143,6 +145,7 @@ class Epochs:
             )
             places = range(1) if len(people) == 1 else (0, 1, 3)
             self.certificate = signed_by(network, self.block, people, places)
+            self.blocks.append((self.block, self.certificate))
             if number < len(self.LISTS):
                 self.closings.append(epoch_end(self.block.header.body, self.certificate, self.state))
             parent = self.block.header.id
@@ -158,8 +161,8 @@ class Epochs:
     def proof(self, **changes: Any) -> bytes:
         """A proof of a pair in the third epoch."""
         parts = {"certificate": self.certificate, "epochs": tuple(self.closings), **changes}
-        anchor = Anchor(header=self.block.header.body, **parts)
-        return prove_pair(anchor, self.state, b"member/" + Person(0).id)
+        certified = Certified(header=self.block.header.body, **parts)
+        return prove_pair(certified, take(self.state, b"member/" + Person(0).id))
 
 
 def changed(proof: bytes, *path: Any, to: Any) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -69,6 +70,8 @@ BROKEN: dict[str, Break] = {
     "a limit of nothing": lambda c: c["limits"].update(day_entries=0),
     "blocks no reader takes": lambda c: c["limits"].update(block_bytes=(1 << 20) + 1),
     "blocks too small for an entry": lambda c: c["limits"].update(block_bytes=ENTRY_BYTES_MAX + 63),
+    "no motion for anybody": lambda c: c["limits"].update(motions_open=0),
+    "a vote before joining": lambda c: c["limits"].update(vote_after_ms=-1),
     "more entries than fit": lambda c: c["limits"].update(block_entries=2001),
 }
 
@@ -138,6 +141,19 @@ def test_the_default_limits_are_those_of_a_charter() -> None:
     assert write_charter(charter_content()).limits == Limits()
     assert Limits().block_bytes < BLOCK_BYTES_MAX
     assert write_charter(charter_content(day_entries=10**9)).limits.day_entries == 10**9
+
+
+def test_a_charter_names_the_later_limits_only_where_they_differ() -> None:
+    """F-5: so the bytes and the name of a network founded before there were motions stay as they are."""
+    later = {"accept_ms", "motion_ms", "motions_open", "rekey_ms", "vote_after_ms"}
+    assert not later & set(charter_content()["limits"])
+    assert Limits().to_value().keys() | later == {field.name for field in fields(Limits)}
+    given = write_charter(charter_content(vote_after_ms=0, motions_open=9)).limits
+    assert given == Limits(vote_after_ms=0, motions_open=9)
+    assert given.to_value() == {**Limits().to_value(), "motions_open": 9, "vote_after_ms": 0}
+    assert (Limits().vote_after_ms, Limits().motion_ms, Limits().accept_ms, Limits().rekey_ms) == tuple(
+        days * 86_400_000 for days in (90, 30, 7, 1)
+    )
 
 
 def test_a_voting_key_has_no_record_and_so_speaks_for_nobody() -> None:

@@ -201,7 +201,7 @@ def test_a_member_has_a_daily_allowance_of_bytes() -> None:
     assert town.why_left(town.entry(town.people[0].working, "credits.open/1", large)) == Reason.ALLOWANCE
 
 
-def test_receipts_and_key_changes_have_a_reserve_beyond() -> None:
+def test_receipts_votes_and_key_changes_have_a_reserve_beyond() -> None:
     """E-6: a flood of one's own does not keep a stolen key from being revoked."""
     town = Town(day_entries=2, reserve_entries=1)
     town.block(opening(town), opening(town))
@@ -211,10 +211,16 @@ def test_receipts_and_key_changes_have_a_reserve_beyond() -> None:
     again = town.entry(town.people[0].root, "membership.revoke/1", {"key": town.people[0].working.public})
     assert town.why_left(again) == Reason.ALLOWANCE
     assert {name for name, operation in OPERATIONS.items() if operation.is_reserved} == {
+        "evidence.votes/1",
         "membership.certify/1",
         "membership.revoke/1",
         "membership.rotate/1",
         "membership.unbind/1",
+        "membership.uninvite/1",
+        "motion.vote/1",
+        "seat.accept/1",
+        "seat.rekey/1",
+        "seat.resign/1",
         "work.receipt/1",
     }
 

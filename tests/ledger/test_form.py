@@ -14,6 +14,7 @@ from ledger.form import (
     PLACE,
     PRICE_LINE,
     Bytes,
+    Cases,
     Choice,
     Dict,
     Either,
@@ -30,7 +31,11 @@ from ledger.form import (
 
 MM = {"d": 1, "n": 40, "u": "mm"}
 LINE = {"amount": 1, "id": b"c" * 32, "kind": "credit"}
+CASES = Cases("kind", {"seat": Map({"who": Int()}), "plain": Map({}, {"why": Text(9)})})
 GOOD: list[tuple[Form, Any]] = [
+    (CASES, {"kind": "seat", "who": 1}),
+    (CASES, {"kind": "plain"}),
+    (CASES, {"kind": "plain", "why": "so"}),
     (Bytes(2), b"ab"),
     (Bytes(1, 3), b"abc"),
     (ID, bytes(32)),
@@ -107,6 +112,14 @@ BAD: list[tuple[Form, Any, str]] = [
     (PRICE_LINE, {**LINE, "id": b"c"}, "id"),
     (PARAMETERS, {"length": {"d": 2, "n": 2, "u": "mm"}}, ".length"),
     (PARAMETERS, {f"p{i}": "x" for i in range(65)}, ""),
+    (CASES, ["seat"], ""),
+    (CASES, {}, ""),
+    (CASES, {"who": 1}, ""),
+    (CASES, {"kind": "sit", "who": 1}, ""),
+    (CASES, {"kind": ["seat"], "who": 1}, ""),
+    (CASES, {"kind": "seat"}, ""),
+    (CASES, {"kind": "seat", "who": "1"}, "who"),
+    (CASES, {"kind": "plain", "who": 1}, ""),
 ]
 
 

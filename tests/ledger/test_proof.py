@@ -17,10 +17,10 @@ from ledger.entry import sign_entry
 from ledger.errors import LocalError, RemoteError
 from ledger.merkle import bucket_of
 from ledger.proof import PROOF_BYTES_MAX, BadProof, Shown, ShownEntry, ShownPair, check
-from ledger.proof_making import Anchor, epoch_end, prove_entry, prove_pair
-from ledger.state import State
+from ledger.proof_making import Certified, epoch_end, prove_entry, prove_pair, take
+from ledger.state import Overlay, State
 from tests.ledger.proving import Epochs, History, changed, flipped, holding, listed, signed_by
-from tests.ledger.town import Person, charter_content, remade
+from tests.ledger.town import Person, Town, charter_content, remade
 
 HISTORY = History()
 EPOCHS = Epochs()
@@ -68,9 +68,9 @@ def test_whoever_has_nothing_is_shown_to_have_nothing() -> None:
 def test_any_key_of_the_state_can_be_shown() -> None:
     """O-6: also one whose bucket is empty, and one that shares its bucket."""
     for key, value in HISTORY.pairs().items():
-        shown = pair(check(prove_pair(HISTORY.anchor(), HISTORY.state, key), HISTORY.charter))
+        shown = pair(check(prove_pair(HISTORY.standing(), take(HISTORY.state, key)), HISTORY.charter))
         assert (shown.key, shown.value) == (key, value)
-    shown = pair(check(prove_pair(HISTORY.anchor(), HISTORY.state, b"no such key"), HISTORY.charter))
+    shown = pair(check(prove_pair(HISTORY.standing(), take(HISTORY.state, b"no such key")), HISTORY.charter))
     assert (shown.key, shown.value, shown.holding) == (b"no such key", None, None)
 
 
@@ -90,8 +90,8 @@ def replace_state(state: State) -> Callable[[bytes], bytes]:
     """Proofs from another state after the newest block of the third epoch."""
     block = remade(EPOCHS.block, state_root=state.root)
     signed = signed_by(EPOCHS.town.network, block, EPOCHS.LISTS[2], (0, 1, 2))
-    anchor = Anchor(header=block.header.body, certificate=signed, epochs=tuple(EPOCHS.closings))
-    return lambda key: prove_pair(anchor, state, key)
+    certified = Certified(header=block.header.body, certificate=signed, epochs=tuple(EPOCHS.closings))
+    return lambda key: prove_pair(certified, take(state, key))
 
 
 @pytest.mark.parametrize("place", range(5))
@@ -106,7 +106,7 @@ def test_an_entry_is_shown_with_its_outcome_by_a_certificate_of_a_block_above(pl
 
 def test_a_single_entry_needs_no_sibling() -> None:
     """O-8."""
-    proof = prove_entry(HISTORY.anchor(), HISTORY.head, 0)
+    proof = prove_entry(HISTORY.standing(), HISTORY.head, 0)
     assert decode(proof)["entry"]["path"] == b""
     assert isinstance(check(proof, HISTORY.charter).what, ShownEntry)
 
@@ -139,7 +139,7 @@ WRONG: tuple[tuple[str, str, Callable[[], bytes]], ...] = (
     ("fewer places than signatures", "one signature a witness", lambda: changed(
         HISTORY.share(), "certificate", "places", to=[0, 2])),
     ("a notarization", "is wrong", lambda: prove_pair(
-        HISTORY.anchor(kind=VoteKind.NOTARIZE), HISTORY.state, b"witnesses")),
+        HISTORY.standing(kind=VoteKind.NOTARIZE), take(HISTORY.state, b"witnesses"))),
     ("another view", "is wrong", lambda: changed(HISTORY.share(), "certificate", "view", to=77)),
     ("another amount", "do not lead to the state root of block 5", lambda: changed(
         HISTORY.share(), "pair", "bucket", "pairs", 0, 1, to=encode({"free": 125_001}))),
@@ -204,6 +204,20 @@ def test_a_broken_chain_of_epochs_is_refused_at_its_epoch(sentence: str, make: C
     assert sentence in why(make(), EPOCHS.town.charter)
 
 
+def test_what_ends_an_epoch_is_the_same_before_and_after_it_is_taken() -> None:
+    """O-4: a node keeps it in the transaction that makes the block final."""
+    town = Town()
+    tx = Overlay(town.state)
+    tx.put(b"witnesses", {"epoch": 2, "list": listed(0, 1, 2)})
+    tx.put(b"seat/" + BEN.voting.public, {"member": BEN.id, "since": 1})
+    settled = town.state.settle(tx.changes)
+    block = remade(HISTORY.head, network=town.network, state_root=settled.root)
+    signed = signed_by(town.network, block, (0,), (0,))
+    before = epoch_end(block.header.body, signed, town.state, settled)
+    town.state.merge(settled)
+    assert before == epoch_end(block.header.body, signed, town.state)
+
+
 def test_a_block_that_closed_nothing_leads_to_no_epoch() -> None:
     """O-4: its state still names its own epoch, or no witnesses at all."""
     network, town = EPOCHS.town.network, EPOCHS.town
@@ -223,10 +237,10 @@ def first_header() -> Header:
 
 def test_a_block_at_or_below_the_end_of_the_epoch_before_is_refused() -> None:
     """O-3."""
-    block = remade(EPOCHS.block, height=6)
+    block = remade(EPOCHS.block, height=2)
     signed = signed_by(EPOCHS.town.network, block, EPOCHS.LISTS[2], (0, 1, 2))
-    anchor = Anchor(header=block.header.body, certificate=signed, epochs=tuple(EPOCHS.closings))
-    proof = prove_pair(anchor, EPOCHS.state, b"witnesses")
+    certified = Certified(header=block.header.body, certificate=signed, epochs=tuple(EPOCHS.closings))
+    proof = prove_pair(certified, take(EPOCHS.state, b"witnesses"))
     assert "below the end of the epoch before" in why(proof, EPOCHS.town.charter)
 
 
@@ -239,14 +253,14 @@ def test_a_proof_for_another_charter_is_named_as_such() -> None:
 
 def test_a_holding_of_no_kind_and_a_thing_made_by_another_operation_are_refused() -> None:
     """O-7."""
-    odd = prove_pair(HISTORY.anchor(), HISTORY.state, holding(BEN, b"x", HISTORY.house))
+    odd = prove_pair(HISTORY.standing(), take(HISTORY.state, holding(BEN, b"x", HISTORY.house)))
     assert "no kind of holding" in why(odd)
     absent = holding(BEN, b"c", HISTORY.house)
-    other = prove_pair(HISTORY.anchor(), HISTORY.state, absent, made=HISTORY.registering.body)
+    other = prove_pair(HISTORY.standing(), take(HISTORY.state, absent), made=HISTORY.registering.body)
     assert "is not made by assets.register/1" in why(other)
     content = {"t": "credits.open/1", "decimals": 99, "redeemable": "bread", "unit": "EUR"}
     bad = sign_entry(BEN.working, HISTORY.network, 1, 2**40, content)
-    nothing = prove_pair(HISTORY.anchor(), HISTORY.state, holding(BEN, b"c", bad.id), made=bad.body)
+    nothing = prove_pair(HISTORY.standing(), take(HISTORY.state, holding(BEN, b"c", bad.id)), made=bad.body)
     assert "decimals" in why(nothing)
 
 
@@ -255,7 +269,7 @@ def test_an_entry_whose_author_did_not_sign_is_refused_whatever_a_quorum_says() 
     entry = HISTORY.mixed.entries[0]
     forged = replace(entry, signature=HISTORY.mixed.entries[1].signature)
     block = remade(HISTORY.head, entries=(forged,), outcomes=("",))
-    assert "author's signature is wrong" in why(prove_entry(HISTORY.anchor(block), block, 0))
+    assert "author's signature is wrong" in why(prove_entry(HISTORY.standing(block), block, 0))
 
 
 @pytest.mark.parametrize("make", [HISTORY.share, lambda: HISTORY.entry_at(2), EPOCHS.proof])
@@ -296,9 +310,9 @@ def damaged(proof: bytes) -> Iterator[bytes]:
 def test_a_proof_is_not_made_from_another_blocks_state_or_entries() -> None:
     """O-5, O-8: that would be our own mistake."""
     with pytest.raises(LocalError):
-        prove_pair(HISTORY.anchor(HISTORY.mixed), HISTORY.state, b"witnesses")
+        prove_pair(HISTORY.standing(HISTORY.mixed), take(HISTORY.state, b"witnesses"))
     with pytest.raises(LocalError):
-        prove_entry(HISTORY.anchor(), HISTORY.mixed, 0)
+        prove_entry(HISTORY.standing(), HISTORY.mixed, 0)
 
 
 def test_a_refusal_is_of_the_peers_making() -> None:

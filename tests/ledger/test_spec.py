@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 from ledger.charter import Limits
@@ -10,8 +11,11 @@ from ledger.errors import Reason
 from ledger.operations import work_stages
 from ledger.operations.assets import AssetReason
 from ledger.operations.credits import CreditReason
+from ledger.operations.evidence import EvidenceReason
 from ledger.operations.membership import MembershipReason
+from ledger.operations.motions import KINDS, MotionReason
 from ledger.operations.registry import DUE, OPERATIONS
+from ledger.operations.seats import SeatReason
 from ledger.operations.shares import ShareReason
 from ledger.operations.work_reasons import WorkReason
 from tests.ledger.test_chain import HISTORY
@@ -61,7 +65,10 @@ def test_every_operation_stands_in_a_table_with_its_fields() -> None:
 
 def test_every_code_that_can_stand_in_a_block_stands_in_the_tables() -> None:
     """B-6, E-5."""
-    families = (Reason, MembershipReason, CreditReason, AssetReason, ShareReason, WorkReason)
+    families = (
+        *(Reason, MembershipReason, CreditReason, AssetReason, ShareReason, WorkReason),
+        *(MotionReason, SeatReason, EvidenceReason),
+    )
     codes = {reason.value for family in families for reason in family} - NOT_IN_BLOCKS
     assert {code for code in codes if f"`{code}`" not in SPEC} == set()
 
@@ -74,7 +81,11 @@ def test_every_key_in_a_state_with_history_is_of_a_family_in_the_table() -> None
     assert {"member", "witnesses", "due", "holding", "job", "standing"} <= table
 
 
-def test_every_limit_and_due_kind_is_named() -> None:
-    """F-5, D-2."""
-    for name in (*Limits().to_value(), *DUE):
+def test_every_limit_due_kind_and_matter_is_named() -> None:
+    """F-5, D-2, J-1."""
+    for name in (*(field.name for field in fields(Limits)), *DUE):
         assert f"`{name}`" in SPEC
+    matters = dict(re.findall(r'^\| `\{kind: "(\w+)", ([^}]*)\}`', SPEC, re.MULTILINE))
+    assert {name: {*re.findall(r"(\w+)\??:", rest)} for name, rest in matters.items()} == {
+        name: {*kind.form.required, *kind.form.optional} for name, kind in KINDS.items()
+    }

@@ -18,6 +18,7 @@ from ledger.charter import BadCharter
 from ledger.entry import entry_to_value
 from ledger.errors import RemoteError
 from ledger.keys import SigningKey
+from ledger.operations.members import INVITATION_ENTRIES_MAX, is_member
 from protocol.effects import NotRecorded
 from protocol.joining import (
     PREFIX,
@@ -35,6 +36,7 @@ from protocol.joining import (
     outcome_reply,
     read_charter_reply,
     read_invitation,
+    read_next_number,
     read_outcome,
     read_request,
     write_invitation,
@@ -140,18 +142,19 @@ def request(kind: str = "charter", guest: bytes = CAT.peer, invitation: Invitati
     return ask(kind, invitation, guest, **more)
 
 
-def entry() -> Any:
-    return joining_entry(
-        INVITATION,
-        root=CAT.root,
-        next_root_hash=CAT.next_hash,
-        member=CAT.member,
-        name="cat",
-        working=CAT.working,
-        sealing=bytes(32),
-        network_key=CAT.machine,
-        until_ms=INVITATION.until_ms,
-    )
+def entry(**changes: Any) -> Any:
+    given: dict[str, Any] = {
+        "root": CAT.root,
+        "next_root_hash": CAT.next_hash,
+        "member": CAT.member,
+        "name": "cat",
+        "working": CAT.working,
+        "sealing": bytes(32),
+        "network_key": CAT.machine,
+        "until_ms": INVITATION.until_ms,
+        **changes,
+    }
+    return joining_entry(INVITATION, **given)
 
 
 def read(data: bytes, chain: Any = CHAIN) -> GuestRequest:
@@ -209,11 +212,51 @@ def test_a_used_invitation_opens_nothing_but_the_outcome() -> None:
     assert read(request("outcome", entry=entry().id), used.core.chain).kind == "outcome"
 
 
+def refused_first(times: int) -> Stand:
+    """Ann's ledger in which so many joinings under the invitation stand as refused."""
+    made = stand()
+    for n in range(1, times + 1):
+        # The working key is Ben's already.
+        made.hand(BEN, entry(sequence=n, working=BEN.working))
+        made.block()
+    return made
+
+
+def test_after_a_joining_was_refused_the_guest_is_told_the_next_number() -> None:
+    """P-53, P-55."""
+    assert read_next_number(charter_reply(CHAIN, STAND.founded.signatures, INVITE.public)) == 1
+    made = refused_first(2)
+    reply = charter_reply(made.core.chain, made.founded.signatures, INVITE.public)
+    assert read_next_number(reply) == 3
+    again = entry(sequence=3)
+    assert read(join_request(INVITATION, CAT.peer, again), made.core.chain).entry == again
+    made.carry(again)
+    made.block()
+    assert is_member(made.core.chain.state, CAT.member)
+
+
+def test_an_invitation_that_was_tried_too_often_is_declined() -> None:
+    """P-54."""
+    made = refused_first(INVITATION_ENTRIES_MAX)
+    with pytest.raises(Declined, match="tried too often"):
+        read(request(), made.core.chain)
+    assert read(request("outcome", entry=entry().id), made.core.chain).kind == "outcome"
+
+
+def test_an_invitation_that_was_taken_back_is_declined() -> None:
+    """P-54."""
+    made = stand()
+    made.submit({"key": INVITE.public, "t": "membership.uninvite/1"})
+    made.block()
+    with pytest.raises(Declined, match="taken back"):
+        read(request(), made.core.chain)
+
+
 # -- P-55: what the guest checks
 
 
 def charter() -> bytes:
-    return charter_reply(CHAIN, STAND.founded.signatures)
+    return charter_reply(CHAIN, STAND.founded.signatures, INVITE.public)
 
 
 def test_the_charter_that_the_invitation_names_is_taken() -> None:
@@ -225,13 +268,13 @@ def test_the_charter_that_the_invitation_names_is_taken() -> None:
 def test_another_networks_charter_is_refused() -> None:
     other = Stand(ANN, "ann")
     with pytest.raises(BadInvitation, match="another network"):
-        read_charter_reply(charter_reply(other.core.chain, other.founded.signatures), INVITATION)
+        read_charter_reply(charter_reply(other.core.chain, other.founded.signatures, INVITE.public), INVITATION)
 
 
 def test_a_charter_that_a_founder_did_not_sign_is_refused() -> None:
     forged = {**STAND.founded.signatures, BEN.member: STAND.founded.signatures[ANN.member]}
     with pytest.raises(BadCharter, match="ben has not signed"):
-        read_charter_reply(charter_reply(CHAIN, forged), INVITATION)
+        read_charter_reply(charter_reply(CHAIN, forged, INVITE.public), INVITATION)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80", encode({"charter": b"x"}), outcome_reply("final")])

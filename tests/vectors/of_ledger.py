@@ -11,12 +11,14 @@ from typing import Any
 from ledger.block import Block, write_block
 from ledger.canonical import INTEGER_MAX, decode, digest, encode
 from ledger.chain import Chain
-from ledger.consensus.votes import write_certificate
+from ledger.consensus.votes import VoteKind, sign_vote, write_certificate
 from ledger.entry import Entry, read_entry
 from ledger.fold import is_fully_signed
 from ledger.keys import SigningKey
 from ledger.operations.assets import registration
-from ledger.statement import sign_statement
+from ledger.operations.evidence import vote_statement
+from ledger.operations.seats import rekey_consent, seat_consent
+from ledger.statement import Statement, sign_statement
 from tests.ledger.town import DAY_MS, START_MS, Person, Town, certificate, remade
 from tests.vectors.of_bytes import Vectors
 
@@ -40,6 +42,7 @@ def operations(town: Town) -> dict[str, tuple[SigningKey, dict[str, Any]]]:
             ada.working,
             {"consent": town.inviting(guest.invite).to_value(), "until": START_MS + DAY_MS},
         ),
+        "membership.uninvite/1": (ada.working, {"key": guest.invite.public}),
         "membership.join/1": (guest.invite, town.joining(guest)),
         "membership.machine/1": (ada.working, {"machine": town.machine(ada.id, Person(9).machine).to_value()}),
         "membership.unbind/1": (ada.working, {"peer": ada.peer}),
@@ -80,7 +83,38 @@ def operations(town: Town) -> dict[str, tuple[SigningKey, dict[str, Any]]]:
         "work.void/1": (ada.working, {"job": job}),
         "work.dispute/1": (ada.working, {"evidence": [thing], "job": job, "reason": note}),
         "work.rule/1": (Person(2).working, {"job": job, "provider_bp": 6_667}),
+        **of_witnesses(town, job),
     }
+
+
+def of_witnesses(town: Town, motion: bytes) -> dict[str, tuple[SigningKey, dict[str, Any]]]:
+    """A form of every operation by which members decide who orders entries."""
+    ada, ben, network = Person(0), Person(1), town.network
+    seat = sign_statement("seat", seat_consent(network, ben.id, motion), ben.voting)
+    follows = sign_statement("seat", rekey_consent(network, ada.id, ada.voting.public), Person(9).voting)
+    votes = {"first": VoteKind.NULLIFY, "second": VoteKind.FINALIZE}
+    return {
+        "motion.open/1": (
+            ada.working,
+            {"about": "two\nlines", "matter": {"kind": "seat", "member": ben.id}, "until": START_MS + DAY_MS},
+        ),
+        "motion.vote/1": (ben.working, {"motion": motion, "yes": False}),
+        "motion.withdraw/1": (ada.working, {"motion": motion}),
+        "seat.accept/1": (ben.working, {"consent": seat.to_value(), "motion": motion}),
+        "seat.rekey/1": (ada.working, {"consent": follows.to_value()}),
+        "seat.resign/1": (ada.working, {}),
+        "evidence.votes/1": (
+            ben.working,
+            {name: vote(town, ada.voting, kind).to_value() for name, kind in votes.items()},
+        ),
+    }
+
+
+def vote(town: Town, signer: SigningKey, kind: VoteKind) -> Statement:
+    """A vote of the first epoch's third view, on a block unless it nullifies."""
+    block = b"" if kind is VoteKind.NULLIFY else b"b" * 32
+    signature = sign_vote(signer, town.network, 1, 3, kind, block)
+    return vote_statement(town.network, signer.public, epoch=1, view=3, kind=kind, block=block, signature=signature)
 
 
 PROPOSAL: dict[str, Any] = {

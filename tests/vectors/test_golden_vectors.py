@@ -21,6 +21,7 @@ from ledger.fold import is_fully_signed
 from ledger.keys import is_admissible, verify
 from ledger.merkle import list_root
 from ledger.operations.registry import OPERATIONS
+from ledger.proof import ShownEntry, check
 from ledger.state import State
 from tests.vectors.generate import FILES, FOLDER, written
 from tests.vectors.of_bytes import shown
@@ -103,6 +104,21 @@ def test_every_tree_and_vote_is_as_its_vector_says() -> None:
         message = vote_id(raw(row, "network"), row["epoch"], row["view"], kind, raw(row, "block"))
         assert message == raw(row, "id")
         assert verify(raw(row, "key"), message, raw(row, "signature"))
+
+
+def test_every_proof_holds_or_is_refused_as_its_vector_says() -> None:
+    """O-1 to O-8."""
+    for row in vectors("proofs")["valid"]:
+        proved = check(raw(row, "proof"), read_charter(raw(row, "charter")))
+        assert proved.header.height == row["shows"]["height"], row["name"]
+        if isinstance(proved.what, ShownEntry):
+            assert proved.what.outcome == row["shows"].get("outcome", "")
+        elif proved.what.holding is not None:
+            assert proved.what.holding.free == row["shows"]["free"]
+    for row in vectors("proofs")["invalid"]:
+        with pytest.raises(RemoteError):
+            check(raw(row, "proof"), read_charter(raw(row, "charter")))
+            pytest.fail(row["name"])
 
 
 def test_the_history_of_blocks_is_taken_and_every_broken_one_refused_at_its_height() -> None:

@@ -70,6 +70,7 @@ def _matter(value: Fields) -> Iterator[Block]:
         ("Function", "function_name", str),
         ("Parameters", "parameters", lambda given: "\n".join(f"{key}: {text}" for key, text in given.items())),
         ("Quantity", "quantity", shapes.count),
+        ("Asked for", "wished", str),
         ("Price", "price", shapes.price),
         ("Needed by", "deliver_by_ms", shapes.when),
         ("Time left", "left_ms", shapes.span),
@@ -125,7 +126,11 @@ def _why(value: Fields) -> Iterator[Block]:
         yield Table(
             title="The ranking",
             columns=(
-                Column(title="Best first", key="text"),
+                Column(title="Place", key="rank", shape=shapes.count, right=True),
+                Column(title="Proposal", key="proposal"),
+                Column(title="Provider", key="provider", shape=shapes.party),
+                Column(title="Price", key="price", shape=shapes.price, right=True),
+                Column(title="Why", key="text"),
             ),
             rows=value["ranking"],
         )
@@ -151,7 +156,7 @@ def _steps(value: Fields) -> Iterator[Block]:
             columns=(
                 Column(title="Rule", key="rule"),
                 Column(title="Says", key="verdict"),
-                Column(title="Reason", key="reason"),
+                Column(title="Reason", key="sentence"),
                 Column(title="Detail", key="detail"),
             ),
             rows=value["steps"],

@@ -7,7 +7,7 @@ import click
 
 from dpnode.cli.arguments import AMOUNT, ASSIGNMENT, EXISTING_FILE, MOMENT, PERCENT, PLACE, SPAN
 from dpnode.cli.blocks import Note, render
-from dpnode.cli.commands.job_layouts import called, job_line, jobs, one_job, written
+from dpnode.cli.commands.job_layouts import called, countered, job_line, jobs, one_job, written
 from dpnode.cli.frame import OnProgress, Run, as_json, command, family, wait_option
 from dpnode.control.answers import Fields
 from dpnode.control.questions.job import (
@@ -15,6 +15,7 @@ from dpnode.control.questions.job import (
     JobCall,
     JobCancel,
     JobClaim,
+    JobCounter,
     JobDeliver,
     JobDispute,
     JobFail,
@@ -125,6 +126,42 @@ def award(run: Run, proposals: Sequence[str], wait_ms: int) -> None:
     if len(proposals) > PROPOSALS_MAX:
         raise Problem(FailKind.USAGE, f"at most {PROPOSALS_MAX} proposals fit in one award")
     run.ask(JobAward(proposals=tuple(proposals), wait_ms=wait_ms, dry_run=run.dry_run), written)
+
+
+@command(
+    "counter",
+    example="""dpnode job counter job-k3q7m2aa --price "8.00 EUR@founder"
+    dpnode job counter call-k3q7m2aa --to printshop --by 5d""",
+    writes=True,
+)
+@click.argument("id")
+@click.option("--to", "member", help="Whom to ask, where a call is named instead of a proposal.")
+@click.option("--price", type=AMOUNT, help="At most this for all of it.")
+@click.option("--by", "deliver_by_ms", type=MOMENT, help="Needed by: 3d, 2026-05-01.")
+@click.option("--quantity", type=click.IntRange(1, QUANTITY_MAX), help="So many instead.")
+@wait_option
+def counter(
+    run: Run,
+    id: str,  # noqa: A002
+    member: str | None,
+    price: str | None,
+    deliver_by_ms: int | None,
+    quantity: int | None,
+    wait_ms: int,
+) -> None:
+    """Customer: ask a provider to propose differently, at most three times; its proposal stands meanwhile."""
+    run.ask(
+        JobCounter(
+            id=id,
+            member=member,
+            price=price,
+            deliver_by_ms=deliver_by_ms,
+            quantity=quantity,
+            wait_ms=wait_ms,
+            dry_run=run.dry_run,
+        ),
+        countered,
+    )
 
 
 @command("progress", example='dpnode job progress job-k3q7m2aa --percent 40 --note "first plate printed"', writes=True)
@@ -248,6 +285,7 @@ job_command = family(
     show,
     watch,
     award,
+    counter,
     progress,
     deliver,
     receive,

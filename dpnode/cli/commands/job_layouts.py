@@ -62,6 +62,22 @@ def called(value: Fields) -> Iterator[Block]:
         yield Note(text=note)
 
 
+def countered(value: Fields) -> Iterator[Block]:
+    """A counter, and what the provider proposes instead."""
+    yield Note(text=value["says"])
+    yield facts(
+        value,
+        ("Call", "call", shapes.ident),
+        ("Provider", "provider", shapes.party),
+        ("Round", "round", lambda number: f"{number} of 3"),
+        ("State", "state", str),
+    )
+    if value.get("proposals"):
+        yield proposals_table(value)
+    for note in value.get("notes", []):
+        yield Note(text=note)
+
+
 def jobs(value: Fields) -> Iterator[Block]:
     """A list of jobs and calls."""
     yield Table(

@@ -8,6 +8,7 @@ import click
 from dpnode.cli import shapes
 from dpnode.cli.arguments import NEW_FILE, SPAN_MS_MAX
 from dpnode.cli.blocks import Block, Column, Facts, Note, Table, facts
+from dpnode.cli.commands.proof import check, prove_family
 from dpnode.cli.frame import Run, command, family
 from dpnode.control.answers import Fields
 from dpnode.control.questions.ledger import (
@@ -153,17 +154,17 @@ def _shown(value: Fields) -> Iterator[Block]:
     )
     content = value.get("content", {})
     if content:
-        yield Facts(title="Content", pairs=list(_flat(content)))
+        yield Facts(title="Content", pairs=list(flat(content)))
 
 
-def _flat(content: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+def flat(content: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
     """A nested map as dotted names and texts: what no layout was written for is still shown whole."""
     for key, item in content.items():
         match item:
             case dict():
-                yield from _flat(item, f"{path}{key}.")
+                yield from flat(item, f"{path}{key}.")
             case list() if any(isinstance(one, dict | list) for one in item):
-                yield from _flat({str(number): one for number, one in enumerate(item)}, f"{path}{key}.")
+                yield from flat({str(number): one for number, one in enumerate(item)}, f"{path}{key}.")
             case list():
                 yield f"{path}{key}", ", ".join(map(_plain, item))
             case int() if not isinstance(item, bool) and (key in MOMENTS or key.endswith("_ms")):
@@ -239,5 +240,16 @@ def export(run: Run, file: str, form: str) -> None:
 
 
 ledger_command = family(
-    "ledger", "Read, verify and export the ledger.", status, balance, shares, journal, show, blocks, verify, export
+    "ledger",
+    "Read, verify and export the ledger.",
+    status,
+    balance,
+    shares,
+    journal,
+    show,
+    blocks,
+    verify,
+    export,
+    prove_family,
+    check,
 )

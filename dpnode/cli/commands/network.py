@@ -1,4 +1,4 @@
-"""`dpnode network`: found, invite, join, show, members."""
+"""`dpnode network`: found, invite, uninvite, invitations, join, show, members."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,16 +8,20 @@ import click
 from dpnode.cli import shapes
 from dpnode.cli.arguments import SPAN
 from dpnode.cli.blocks import Block, Column, Exact, Note, Table, facts
+from dpnode.cli.commands.proof import deliver, out_option
 from dpnode.cli.frame import Run, command, family, wait_option
 from dpnode.cli.root import unlock_root
 from dpnode.control.answers import Fields
 from dpnode.control.questions.network import (
     INVITATION_LASTS_MS,
+    InvitationList,
     MemberList,
+    NetworkCharter,
     NetworkFound,
     NetworkInvite,
     NetworkJoin,
     NetworkShow,
+    NetworkUninvite,
 )
 from dpnode.errors import FailKind, Problem
 
@@ -74,9 +78,55 @@ def _invited(value: Fields) -> Iterator[Block]:
     if value.get("invitation"):
         yield Exact(text=value["invitation"])
     yield facts(
-        value, ("Ends", "expires_ms", shapes.when), ("Entry", "entry", shapes.ident), ("Binding", "binding", str)
+        value,
+        ("Id", "id", shapes.ident),
+        ("Ends", "expires_ms", shapes.when),
+        ("Entry", "entry", shapes.ident),
+        ("Binding", "binding", str),
     )
-    yield Note(text="Whoever has this string can join once in your name as sponsor: send it privately.")
+    yield Note(
+        text="Whoever has this string can join once in your name as sponsor: send it privately. "
+        "`dpnode network uninvite` takes it back."
+    )
+
+
+@command(
+    "uninvite",
+    example="dpnode network uninvite key-mfrggzdfmz\ndpnode network uninvite dpnode-invite-1-...",
+    writes=True,
+)
+@click.argument("invitation")
+@wait_option
+def uninvite(run: Run, invitation: str, wait_ms: int) -> None:
+    """Take back an invitation that nobody has used: its id, the beginning of one, or the string itself."""
+    meant = _invitation_in(invitation) if INVITATION_BEGINS in invitation else invitation
+    run.ask(NetworkUninvite(id=meant, wait_ms=wait_ms, dry_run=run.dry_run), _uninvited)
+
+
+def _uninvited(value: Fields) -> Iterator[Block]:
+    yield facts(
+        value, ("Taken back", "id", shapes.ident), ("Entry", "entry", shapes.ident), ("Binding", "binding", str)
+    )
+
+
+@command("invitations", example="dpnode network invitations")
+def invitations(run: Run) -> None:
+    """Your invitations that can still be used, and until when."""
+    run.ask(InvitationList(), _invitations)
+
+
+def _invitations(value: Fields) -> Iterator[Block]:
+    yield Table(
+        columns=(
+            Column(title="Invitation", key="id", shape=shapes.ident),
+            Column(title="Made", key="since_ms", shape=shapes.when),
+            Column(title="Ends", key="expires_ms", shape=shapes.when),
+            Column(title="Refused tries", key="tries", shape=shapes.count, right=True),
+        ),
+        rows=value.get("invitations", []),
+        empty="No open invitation.",
+    )
+    yield Note(text=f"At most {value.get('most', 3)} at once; `dpnode network uninvite` takes one back.")
 
 
 @command(
@@ -103,9 +153,7 @@ def join(
     found = _invitation_in(invitation)
     root = unlock_root(run.home, words_file=words_file, passphrase_file=passphrase_file)
     run.ask(
-        NetworkJoin(
-            invitation=found, root_seed=root.root_0_seed, wait_ms=wait_ms, dry_run=run.dry_run
-        ),
+        NetworkJoin(invitation=found, root_seed=root.root_0_seed, wait_ms=wait_ms, dry_run=run.dry_run),
         _entered,
     )
 
@@ -150,6 +198,13 @@ def _shown(value: Fields) -> Iterator[Block]:
     yield facts(rules, *((key, key, str) for key in rules), title="Rules")
 
 
+@command("charter", example="dpnode network charter --out charter")
+@out_option
+def charter(run: Run, out: str | None) -> None:
+    """The charter's bytes, for whoever checks proofs and exports."""
+    deliver(run, NetworkCharter(), "charter", out)
+
+
 @command("members", example="dpnode network members")
 def members(run: Run) -> None:
     """Who is in the network, and who vouched for whom."""
@@ -172,4 +227,15 @@ def _members(value: Fields) -> Iterator[Block]:
     )
 
 
-network_command = family("network", "Found, invite to, join or look at a network.", found, invite, join, show, members)
+network_command = family(
+    "network",
+    "Found, invite to, join or look at a network.",
+    found,
+    invite,
+    uninvite,
+    invitations,
+    join,
+    show,
+    charter,
+    members,
+)

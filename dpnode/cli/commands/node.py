@@ -209,16 +209,20 @@ def peers_command(run: Run) -> None:
     run.ask(Peers(), _peers)
 
 
+def _height(known: int) -> str:
+    return shapes.count(known) if known else "not told yet"
+
+
 def _peers(value: Fields) -> Iterator[Block]:
     yield Table(
         columns=(
             Column(title="Member", key="member", shape=shapes.party),
             Column(title="Peer", key="peer"),
             Column(title="State", key="state"),
-            Column(title="Height", key="height", shape=shapes.count, right=True),
+            Column(title="Height", key="height", shape=_height, right=True),
             Column(title="Answers in", key="latency_ms", shape=shapes.span, right=True),
             Column(title="Address", key="address"),
         ),
-        rows=value.get("peers", []),
+        rows=[{"height": 0, **row} if row.get("state") == "connected" else row for row in value.get("peers", [])],
         empty="Nobody yet.",
     )

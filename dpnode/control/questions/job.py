@@ -73,6 +73,23 @@ class JobAward(Question):
     dry_run: bool = False
 
 
+@question("job.counter")
+class JobCounter(Question):
+    """Ask one provider to propose differently; its earlier proposals stand meanwhile."""
+
+    id: str
+    """A proposal; or a call, with `member`."""
+    member: str | None = None
+    """Whom to ask, where `id` is a call."""
+    price: str | None = None
+    """At most this for all of it, in the credit of the proposal."""
+    deliver_by_ms: int | None = None
+    quantity: int | None = None
+    wait_ms: int = WAIT_MS
+    """How long to wait for the answer."""
+    dry_run: bool = False
+
+
 @question("job.progress")
 class JobProgress(Question):
     """Say how far the work is; also a sign of life."""

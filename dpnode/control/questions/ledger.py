@@ -50,6 +50,18 @@ class LedgerBlocks(Question):
     limit: int = 30
 
 
+@question("ledger.prove", offline=True)
+class LedgerProve(Question):
+    """Bytes that show one fact to whoever has the charter."""
+
+    what: str = "balance"
+    """"balance", "share" or "entry"."""
+    id: str | None = None
+    """The credit, asset or entry; a credit may be left out where the member has one only."""
+    member: str | None = None
+    """Whose balance or share; oneself when left out."""
+
+
 @question("ledger.verify", streams=True, offline=True)
 class LedgerVerify(Question):
     """Replay everything from the charter and compare every hash, signature and root."""

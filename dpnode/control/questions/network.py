@@ -31,6 +31,21 @@ class NetworkInvite(Question):
     dry_run: bool = False
 
 
+@question("network.uninvite")
+class NetworkUninvite(Question):
+    """Take an open invitation of one's own back."""
+
+    id: str
+    """The invitation's key or its beginning, as `network.invitations` lists it, or the string itself."""
+    wait_ms: int = WAIT_MS
+    dry_run: bool = False
+
+
+@question("network.invitations", offline=True)
+class InvitationList(Question):
+    """This member's open invitations."""
+
+
 @question("network.join", streams=True)
 class NetworkJoin(Question):
     """Dial an invitation's addresses, fetch the ledger and record the join entry."""
@@ -45,6 +60,11 @@ class NetworkJoin(Question):
 @question("network.show", offline=True)
 class NetworkShow(Question):
     """The charter and its witnesses."""
+
+
+@question("network.charter", offline=True)
+class NetworkCharter(Question):
+    """The founding document's own bytes, whose hash is the network's name."""
 
 
 @question("member.list", offline=True)

@@ -53,7 +53,7 @@ def test_a_node_is_made_shown_and_its_words_confirmed(run: Run, home: Home) -> N
 
 ANSWERED_WITHOUT_A_DAEMON = (
     "ledger status", "ledger balance", "ledger verify", "ledger show ent-aaaaaaaa", "network show", "network members",
-    "job list", "job show job-aaaaaaaa", "asset list", "id nodes")  # fmt: skip
+    "network invitations", "job list", "job show job-aaaaaaaa", "asset list", "id nodes")  # fmt: skip
 
 
 @pytest.mark.parametrize("words", ANSWERED_WITHOUT_A_DAEMON)

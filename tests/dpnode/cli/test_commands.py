@@ -38,11 +38,12 @@ LEAVES = dict(_leaves(cli))
 def test_every_command_that_is_promised_exists() -> None:
     promised = """init; id show; id words; id nodes; network found; network invite; network join; network show; up;
     down; status; peers; clock; cap add; cap list; cap show; cap remove; cap import; directory; job call; job
-    list; job show; job watch; job award; job progress; job deliver; job receive; job claim; job cancel;
+    list; job show; job watch; job award; job counter; job progress; job deliver; job receive; job claim; job cancel;
     job fail; job dispute; job rule; inbox list; inbox show; inbox approve; inbox refuse; why; ledger
     status; ledger balance; ledger shares; ledger journal; ledger show; ledger blocks; ledger verify;
-    ledger export; credit open; credit issue; credit pay; credit redeem; asset register; asset list;
-    asset show; share transfer; share accept; config check; network members"""
+    ledger export; ledger prove balance; ledger prove share; ledger prove entry; ledger check; network charter;
+    credit open; credit issue; credit pay; credit redeem; asset register; asset list;
+    asset show; share transfer; share accept; config check; network members; network uninvite; network invitations"""
     assert {tuple(one.split()) for one in promised.split(";")} == set(LEAVES)
 
 
@@ -68,9 +69,9 @@ def test_every_command_has_help_home_json_and_an_example_that_parses(
             assert line == "dpnode inbox"
 
 
-WRITING = """init; id words; network found; network invite; network join; up; down; clock; cap add; cap remove; cap
-    import; job call; job award; job progress; job deliver; job receive; job claim; job cancel; job
-    fail; job dispute; job rule; inbox approve; inbox refuse; ledger export; credit open; credit issue;
+WRITING = """init; id words; network found; network invite; network uninvite; network join; up; down; clock; cap add;
+    cap remove; cap import; job call; job award; job counter; job progress; job deliver; job receive; job claim; job
+    cancel; job fail; job dispute; job rule; inbox approve; inbox refuse; ledger export; credit open; credit issue;
     credit pay; credit redeem; asset register; share transfer; share accept"""
 
 
@@ -175,6 +176,17 @@ def test_text_of_peers_never_reaches_the_terminal_raw(home: Home, run: Run) -> N
         assert not any(sign in shown.replace("\n", "") for sign in "\x1b\x07\u202e")
     assert json.loads(as_json)["items"][0]["title"] == evil
     assert len(out.splitlines()) == 2
+
+
+def test_a_peer_whose_height_is_not_known_is_not_said_to_be_at_0(home: Home, run: Run) -> None:
+    async def answer(question: Question, responder: Responder) -> Answer:
+        rows = [{"peer": "12D", "state": "connected"}, {"peer": "13D", "state": "connected", "height": 1_234}]
+        return Done(value={"peers": [*rows, {"peer": "14D", "state": "away"}]})
+
+    with answering(home, answer):
+        _, out, _ = run("peers")
+    assert "not told yet" in out.splitlines()[1] and "1,234" in out.splitlines()[2]
+    assert "told" not in out.splitlines()[3]
 
 
 def test_a_call_asks_exactly_what_was_written(home: Home, run: Run, tmp_path: Path) -> None:

@@ -364,7 +364,8 @@ def proposal_content(town: Town, credit: bytes, amount: int) -> dict[str, Any]:
 def test_an_operation_of_membership_needs_no_more_than_its_name_says() -> None:
     """M-1 to M-12."""
     assert [operation.name.partition(".")[2] for operation in OPERATIONS] == [
-        "invite/1", "join/1", "machine/1", "unbind/1", "profile/1", "certify/1", "revoke/1", "rotate/1", "leave/1",
+        "invite/1", "uninvite/1", "join/1", "machine/1", "unbind/1", "profile/1", "certify/1", "revoke/1", "rotate/1",
+        "leave/1",
     ]  # fmt: skip
     assert all(encode(operation.name) for operation in OPERATIONS)
     assert members.working_keys(Town().state, bytes(32)) == []

@@ -14,7 +14,6 @@ from protocol.negotiation.inputs import (
     Recorded,
     Started,
     Tick,
-    Unreachable,
     Withdraw,
 )
 from protocol.negotiation.limits import LAPSE_GRACE_MS
@@ -31,7 +30,6 @@ from tests.protocol.negotiation.stage import (
     call_of,
     deal_of,
     fresh,
-    member,
     messages,
     notices,
     now,
@@ -159,42 +157,6 @@ def test_a_refusal_while_others_are_awaited_does_not_end_the_wait() -> None:
     assert call_of(customer).state is CallState.COLLECTING
     customer.give(Tick(), now(30_000))
     assert "1 x no answer in time" in call_of(customer).text
-
-
-def test_unreachable_members_do_not_end_a_wait_by_themselves() -> None:
-    ledger = town()
-    customer, a = Node("customer", ledger), shop("a", ledger)
-    call = one_call(customer, a)
-    customer.give(Unreachable(member=a.id, call=call.statement.id))
-    customer.give(Unreachable(member=a.id, call=call.statement.id))
-    assert call_of(customer).state is CallState.COLLECTING
-    assert messages(customer.give(Connected(member=a.id)), a) == [call]
-    customer.give(Tick(), now(30_000))
-    assert call_of(customer).state is CallState.UNANSWERED
-
-
-def test_who_was_not_reached_has_not_answered_and_is_counted_anew_once_there() -> None:
-    """SPEC N-6."""
-    ledger = town()
-    customer, a = Node("customer", ledger), shop("a", ledger)
-    call = one_call(customer, a, "b")
-    customer.give(Unreachable(member=a.id, call=call.statement.id))
-    assert call_of(customer).text == "0 of 2 have answered, 1 not reached yet"
-    assert [each.text for each in call_of(customer).replies] == ["not reached yet"]
-    customer.give(Connected(member=member("b")))
-    assert call_of(customer).text == "0 of 2 have answered, 1 not reached yet"
-    customer.give(Connected(member=a.id))
-    assert (call_of(customer).text, call_of(customer).replies) == ("0 of 2 have answered", ())
-    assert customer.twin().calls() == customer.core.calls()
-
-
-def test_an_unreachable_member_does_not_hold_up_a_proposal_that_is_there() -> None:
-    ledger = town()
-    customer, a = Node("customer", ledger), shop("a", ledger)
-    call = one_call(customer, a, "b")
-    customer.give(Unreachable(member=member("b"), call=call.statement.id))
-    (proposal,) = messages(a.hear(customer, call))
-    assert len(submits(customer.hear(a, proposal))) == 1
 
 
 def test_a_refused_award_makes_the_next_best_be_tried() -> None:

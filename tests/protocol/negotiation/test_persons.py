@@ -105,6 +105,17 @@ def test_with_ask_me_every_call_waits_for_a_person_who_signs_it() -> None:
     assert any("approved by a person" in line for line in a.core.why(message.statement.id))
 
 
+def test_an_offer_that_is_not_automatic_waits_for_a_person_whatever_the_policy() -> None:
+    """SPEC N-9."""
+    ledger = town()
+    customer, a = Node("customer", ledger), shop("a", ledger, automatic=False)
+    call = one_call(customer, a)
+    assert messages(a.hear(customer, call)) == []
+    assert deal_of(a).state is DealState.WAITING
+    (proposal,) = messages(a.give(Approve(item=call.statement.id)))
+    assert isinstance(proposal, Propose)
+
+
 def test_a_person_cannot_sign_what_the_rules_refuse_by_then() -> None:
     ledger = town()
     customer, a = Node("customer", ledger), shop("a", ledger, policy=ASK_ME)

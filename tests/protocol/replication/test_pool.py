@@ -261,7 +261,7 @@ def test_what_is_final_and_what_it_makes_void_is_forgotten() -> None:
 
 def test_only_what_can_never_be_included_is_discarded() -> None:
     dead = {Reason.MALFORMED, Reason.OTHER_NETWORK, Reason.UNKNOWN_KEY, Reason.KEY_ENDED, Reason.WRONG_ROLE}
-    dead |= {Reason.SEQUENCE_USED, Reason.LAPSED}
+    dead |= {Reason.INVITATION_SPENT, Reason.SEQUENCE_USED, Reason.LAPSED}
     for reason in Reason:
         made = held(entry())
         gone = made.discard([(entry(), Refusal(reason=reason))])
