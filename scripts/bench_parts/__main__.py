@@ -25,6 +25,10 @@ ORDER = (
     "idle_cpu",
     "status_cold",
     "balance_cold",
+    "finality_quorum",
+    "finality_single",
+    "finality_single_p99",
+    "finality_one_down",
 )
 """As the issue's table has them."""
 

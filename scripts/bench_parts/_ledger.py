@@ -180,7 +180,7 @@ def building(owner: Owner) -> Iterator[tuple[Builder, Founded]]:
         yield builder, founded
     with open_journal(owner.home.votes, create=True) as (journal, _):
         # What a witness's journal holds after it was begun anew: nothing at or below this view is voted on again.
-        journal.append([floor_record(builder.chain.head.view)])
+        journal.append([floor_record(builder.chain.head.epoch, builder.chain.head.view)])
 
 
 def newcomer(owner: Owner, founded: Founded) -> None:

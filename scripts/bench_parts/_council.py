@@ -1,0 +1,124 @@
+"""A network of several witnesses, each a real `dpnode` process on loopback, and a member's node in this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from config.parse import load
+from dpnode.clock import now
+from dpnode.daemon import _Daemon
+from dpnode.net import peer_id_of as machine_of
+from dpnode.node import Node
+from dpnode.shelf import Founded
+from ledger.charter import Limits, founding_id, write_charter
+from ledger.keys import SigningKey
+from ledger.operations.membership import peer_id_of
+from scripts.bench_parts._homes import Daemon, Owner, daemon, know, make_owner
+from scripts.bench_parts._ledger import LIMITS, newcomer
+
+T = TypeVar("T")
+MET_WITHIN_S = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Council:
+    """Running witnesses, and the home of a member who sends entries."""
+
+    witnesses: tuple[Daemon, ...]
+    owners: tuple[Owner, ...]
+    member: Owner
+    founded: Founded
+
+
+@contextmanager
+def council(folder: Path, witnesses: int) -> Iterator[Council]:
+    """A fresh network whose founders are the witnesses and one more member; the witnesses run for the block."""
+    owners = [make_owner(folder, f"witness-{i}") for i in range(witnesses)]
+    member = make_owner(folder, "member")
+    founded = _founded([*owners, member], witnesses)
+    for owner in (*owners, member):
+        newcomer(owner, founded)
+    with ExitStack() as running:
+        daemons: list[Daemon] = []
+        for owner in owners:
+            known = [one.address_of(other) for one, other in zip(daemons, owners, strict=False)]
+            know(owner.home, known)
+            daemons.append(running.enter_context(daemon(owner.home)))
+        know(member.home, [one.address_of(other) for one, other in zip(daemons, owners, strict=True)])
+        yield Council(witnesses=tuple(daemons), owners=tuple(owners), member=member, founded=founded)
+
+
+def as_member(one: Council, work: Callable[[Node], Awaitable[T]], *, met: int) -> T:
+    """Run the member's node, wait until it is connected with `met` witnesses and they with each other, and do `work`."""
+
+    async def run() -> T:
+        ready = trio.Event()
+        with ExitStack() as held:
+            settings = load(Path(one.member.home.config))
+            running = _Daemon(one.member.home, settings, one.member.identity, lambda _: ready.set(), held)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(running.run)
+                await ready.wait()
+                with trio.fail_after(MET_WITHIN_S):
+                    while len(running._node.core.ledger.neighbours.peers) < met:
+                        await trio.sleep(0.05)
+                    machines = {machine_of(owner.identity.network_seed) for owner in one.owners}
+                    while any(_linked(each, machines) < met - 1 for each in one.witnesses if _is_up(each)):
+                        await trio.sleep(0.1)
+                done = await work(running._node)
+                running._node.stop.set()
+        return done
+
+    return trio.run(run)
+
+
+def _linked(witness: Daemon, machines: set[bytes]) -> int:
+    return int(witness.status()["peers"]) - 1
+
+
+def _is_up(witness: Daemon) -> bool:
+    return witness.process.poll() is None
+
+
+def _founded(owners: Sequence[Owner], witnesses: int) -> Founded:
+    charter = write_charter(
+        {
+            "created": now().wall_ms,
+            "founders": [
+                {
+                    "name": owner.identity.name,
+                    "next": owner.identity.next_root_hash,
+                    "peer": peer_id_of(SigningKey(owner.identity.network_seed).public),
+                    "root": SigningKey(owner.root_seed).public,
+                    "sealing": owner.identity.sealing,
+                    "working": owner.identity.working.public,
+                }
+                for owner in owners
+            ],
+            "limits": {**Limits().to_value(), **LIMITS},
+            "name": "bench",
+            "purpose": "to be measured",
+            "version": 1,
+            "witnesses": [
+                {"key": owner.identity.voting.public, "member": owner.identity.member}
+                for owner in owners[:witnesses]
+                if owner.identity.voting is not None
+            ],
+        }
+    )
+    signed = founding_id(charter.network)
+    return Founded(
+        charter=charter, signatures={owner.identity.member: SigningKey(owner.root_seed).sign(signed) for owner in owners}
+    )
+
+
+def seconds_since(began_s: float) -> float:
+    """Wall time."""
+    return time.monotonic() - began_s
