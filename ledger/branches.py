@@ -7,6 +7,7 @@ overlays that are thrown away with the branch. When the head moves, what does no
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from ledger.block import Block
@@ -170,11 +171,10 @@ class Branches:
         for block_id, branch in sorted(self._valid.items(), key=lambda pair: pair[1].block.header.height):
             below = branch.block.header.parent
             if below == head.block:
-                branch.parent = None
                 branch.after.rest_on(self._chain.state)
-                kept[block_id] = branch
+                kept[block_id] = replace(branch, parent=None)
             elif below in kept:
-                kept[block_id] = branch
+                kept[block_id] = replace(branch, parent=kept[below])
         self._valid = kept
         self._bodies |= {block_id: branch.block for block_id, branch in kept.items()}
         self._wrong = {one: None for one in self._wrong if one in self._bodies}

@@ -58,7 +58,7 @@ class Advance:
     """Candidates a leader could not include; empty for blocks of others."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
     """A valid block above the head that is not final yet."""
 

@@ -8,7 +8,6 @@ ends it (consensus rules 8 to 11).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from ledger.block import Block
@@ -37,15 +36,16 @@ class Moment(Protocol):
         """Never goes back."""
 
 
-@dataclass(slots=True)
 class Out:
     """What one step has come to so far."""
 
-    certificates: list[Certificate] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
-    votes: list[Vote] = field(default_factory=list)
-    told: list[Effect] = field(default_factory=list)
-    last: list[Effect] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.certificates: list[Certificate] = []
+        self.blocks: list[Block] = []
+        self.votes: list[Vote] = []
+        self.told: list[Effect] = []
+        self.last: list[Effect] = []
+        """What is done after everything was told."""
 
     def effects(self) -> list[Effect]:
         """One sync for everything signed in the step, then what follows from it."""
@@ -107,10 +107,7 @@ class Book:
         """Whether this witness votes: it has its key and journal, and has heard what it signed before."""
         signer = self.signer
         return (
-            signer is not None
-            and not signer.halted
-            and self.barrier.is_open
-            and self.views.floor >= self.signed_floor
+            signer is not None and not signer.halted and self.barrier.is_open and self.views.floor >= self.signed_floor
         )
 
     def leader(self, view: int) -> int:

@@ -10,6 +10,8 @@ DELTA_MS = 300
 """A message, an execution of a full block and a sync on a home machine, as a rule."""
 GROWTH_MAX = 6
 """The pace slows to at most 1.5^6 = 11 times DELTA_MS: twice that without a proposal, a view takes seven seconds."""
+REPEATS_GROWING = 12
+"""Pauses between repetitions grow by eight fifths so often; by then the bound below holds."""
 REPEAT_MS_MAX = 10_000
 """Lost messages cost at most this once a network is quiet and one witness still works."""
 
@@ -31,7 +33,7 @@ class Pace:
     @property
     def delta_ms(self) -> int:
         """The present pace."""
-        return int(DELTA_MS * 1.5**self._slow)
+        return DELTA_MS * 3**self._slow // 2**self._slow
 
     def entered(self, monotonic_ms: int) -> None:
         """A view begins, or work in it does: all timers start anew."""
@@ -46,8 +48,8 @@ class Pace:
     def repeated(self, monotonic_ms: int) -> None:
         """Everything was said again: the next time a little later."""
         self._repeats += 1
-        pause = min(REPEAT_MS_MAX, int(2 * self.delta_ms * 1.6 ** min(self._repeats, 12)))
-        self.repeat_ms = monotonic_ms + pause
+        times = min(self._repeats, REPEATS_GROWING)
+        self.repeat_ms = monotonic_ms + min(REPEAT_MS_MAX, 2 * self.delta_ms * 8**times // 5**times)
 
     def give_up_ms(self, *, has_proposal: bool) -> int:
         """When a view without a certificate is given up."""

@@ -32,9 +32,7 @@ class Neighbours:
         """The witnesses' machines and their places in the epoch's list."""
         if self._voters is None:
             records = [member_record(self._chain.state, one["member"]) for one in self._chain.witnesses]
-            self._voters = {
-                peer: place for place, record in enumerate(records) if record for peer in record["peers"]
-            }
+            self._voters = {peer: place for place, record in enumerate(records) if record for peer in record["peers"]}
         return self._voters
 
     def nearest(self, source: PeerId | None) -> list[PeerId]:

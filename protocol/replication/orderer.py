@@ -225,9 +225,7 @@ class Orderer:
         for effect in self._replica.step(event, now):
             match effect:
                 case Write():
-                    effects.append(
-                        Journal(certificates=effect.certificates, blocks=effect.blocks, votes=effect.votes)
-                    )
+                    effects.append(Journal(certificates=effect.certificates, blocks=effect.blocks, votes=effect.votes))
                 case Tell():
                     effects += self._tell(effect)
                 case Finalized():

@@ -90,6 +90,8 @@ class Waiting:
             )
             if not self._some:
                 self._again_ms = self._monotonic_ms + PROPOSE_AGAIN_MS
+                if self.may_propose(wall_ms):
+                    self.left((), nothing=True)
         return self._some
 
     def may_propose(self, wall_ms: int) -> bool:

@@ -14,8 +14,10 @@ from dpnode.store.errors import StoreError
 from dpnode.store.journal import Journal
 from dpnode.store.rows import Commit as StoreCommit
 from dpnode.store.rows import ServedBlock
+from dpnode.voting import VoteBook
 from protocol.inputs import Input
 from protocol.messages import read_message
+from protocol.replication.orderer import Memory
 from tests.protocol.stand import Stand
 from tests.simulation.town import Person
 
@@ -94,7 +96,7 @@ class Bench:
             self.stand.core,
             self.store,
             FakeNetwork(self.story),
-            journal,
+            None if journal is None else VoteBook(journal, Memory()),
             lambda effect: self.story.lines.append((type(effect).__name__, effect)),
             lambda token: self.story.lines.append(("negotiated", token)),
         )

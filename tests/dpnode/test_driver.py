@@ -14,12 +14,13 @@ import trio
 import trio.testing
 
 import dpnode.driver
+import dpnode.voting
 from dpnode.driver import INPUTS_WAITING_MAX
 from dpnode.shelf import pending_entries
 from dpnode.store.errors import StoreError
 from dpnode.store.journal import Journal
 from dpnode.store.rows import ServedBlock
-from dpnode.voting import BLOCK, FLOOR, VOTE, open_votes, remembered
+from dpnode.voting import Kind, open_votes, remembered
 from protocol.effects import (
     Addresses,
     Effect,
@@ -140,17 +141,19 @@ async def test_a_disk_that_fails_ends_the_driver_before_anything_is_said() -> No
 
 
 async def test_a_long_journal_is_begun_anew_at_the_floor(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dpnode.driver, "JOURNAL_BYTES_MAX", 0)
+    monkeypatch.setattr(dpnode.voting, "JOURNAL_BYTES_MAX", 0)
     with open_votes(tmp_path, create=True) as (journal, _):
         bench = Bench(ANN, journal)
-        for n in range(3):
-            await bench.after(submit(profile(f"{n}"), token=n))
+        await bench.after(submit(profile("0"), token=0))
+        for n in (1, 2):
+            # At each start the only witness waits for a member's word on how far the ledger is.
+            await bench.after(heard(NewHead(height=n, block=bytes(32))), submit(profile(f"{n}"), token=n))
     with open_votes(tmp_path, create=False) as (_, records):
         kinds = [one.kind for one in records]
         memory = remembered(records)
-    assert kinds == [FLOOR, BLOCK, VOTE, VOTE]
-    assert memory.floor == 2
-    assert len(memory.votes) == 2
+    assert kinds == [Kind.FLOOR, Kind.CERTIFICATE, Kind.BLOCK, Kind.BALLOT, Kind.BALLOT]
+    assert memory.floors == ((1, 2),)
+    assert [vote.view for vote in memory.votes] == [3, 3]
 
 
 async def test_an_order_of_the_owner_is_over_when_all_it_led_to_was_told() -> None:

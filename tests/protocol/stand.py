@@ -7,10 +7,21 @@ from typing import Any, TypeVar
 
 from dpnode.shelf import pending_row, step_commit
 from dpnode.store.rows import Commit as StoreCommit
-from dpnode.voting import records_of
+from dpnode.voting import halt_record, records_of
 from ledger.entry import Entry, entry_to_value
 from ledger.statement import Statement, sign_statement
-from protocol.effects import Commit, DropPending, Effect, Journal, Keep, KeepPending, Misbehaved, Send, ServeRange
+from protocol.effects import (
+    Commit,
+    DropPending,
+    Effect,
+    Halt,
+    Journal,
+    Keep,
+    KeepPending,
+    Misbehaved,
+    Send,
+    ServeRange,
+)
 from protocol.inputs import Carry, Input, Now, PeerConnected, Quiet, Received, Stored, Submit, Tick
 from protocol.messages import Blocks, Entries, Message, write_message
 from protocol.negotiation.policy import Policy
@@ -73,7 +84,9 @@ class Stand:
                 case DropPending():
                     self.disk.commit(StoreCommit(pending_done=effect.ids))
                 case Journal():
-                    self.disk.journal += records_of(effect.votes, effect.block)
+                    self.disk.journal += records_of(effect)
+                case Halt():
+                    self.disk.journal.append(halt_record(effect.reason))
                 case Commit():
                     self.disk.commit(step_commit(self.core.chain, effect.step, effect.certificate))
                     done += self.give(Stored())

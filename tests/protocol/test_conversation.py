@@ -173,7 +173,7 @@ def _only_store(stand: Stand, effect: Effect) -> None:
 
     match effect:
         case Journal():
-            stand.disk.journal += records_of(effect.votes, effect.block)
+            stand.disk.journal += records_of(effect)
         case Commit():
             stand.disk.commit(step_commit(stand.core.chain, effect.step, effect.certificate))
         case _:

@@ -25,7 +25,7 @@ from dpnode.shelf import Founded, founding_commit, read_founded
 from dpnode.store import questions
 from dpnode.store.offline import reading, writing
 from dpnode.store.store import open_store
-from dpnode.voting import open_votes
+from dpnode.voting import VoteBook, open_votes, remembered
 from ledger.keys import SigningKey
 from ledger.operations.membership import peer_id_of
 from protocol.inputs import PeerConnected, PeerLost, Received
@@ -124,7 +124,8 @@ async def running(home: Home, wire: Wire | None = None) -> AsyncIterator[Node]:
                 records=records if chain.place_of(identity.member) is not None else None,
             )
             plug = Plug(wire, peer)
-            node.driver = Driver(node.core, store, plug, journal, node.tell, node.negotiated)
+            votes = VoteBook(journal, remembered(records))
+            node.driver = Driver(node.core, store, plug, votes, node.tell, node.negotiated)
             async with trio.open_nursery() as driving:
                 driving.start_soon(node.driver.run)
                 await wire.plug(peer, node.driver, driving)

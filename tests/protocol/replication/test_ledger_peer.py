@@ -215,13 +215,21 @@ def test_a_witness_with_nothing_to_include_rests() -> None:
     assert ann.core.chain.head.entries == 2
 
 
+def looks_again_ms(stand: Stand) -> int:
+    """When what waits is next judged, on the monotonic clock; 0: at the next occasion."""
+    again_ms: int = stand.ledger.waiting._again_ms
+    return again_ms
+
+
 def test_a_resting_witness_looks_again_after_a_minute() -> None:
     ann = Stand()
     ann.hand(BEN, ann.entry(BEN, 2))
     ann.give(Quiet())
-    assert ann.ledger._again_ms == now().monotonic_ms + PROPOSE_AGAIN_MS
+    assert looks_again_ms(ann) == now().monotonic_ms + PROPOSE_AGAIN_MS == ann.ledger.orderer.wake_ms(now())
     ann.tick(PROPOSE_AGAIN_MS)
     assert ann.ledger.has_work
+    ann.give(Quiet())
+    assert looks_again_ms(ann) == now().monotonic_ms + 2 * PROPOSE_AGAIN_MS
 
 
 def test_a_resting_witness_that_is_woken_for_something_else_does_not_look_again() -> None:
@@ -229,6 +237,8 @@ def test_a_resting_witness_that_is_woken_for_something_else_does_not_look_again(
     ann.hand(BEN, ann.entry(BEN, 2))
     ann.give(Quiet())
     ann.tick(PROPOSE_AGAIN_MS - 1)
+    assert ann.give(Quiet()) == []
+    assert looks_again_ms(ann) == now().monotonic_ms + PROPOSE_AGAIN_MS
     assert not ann.ledger.has_work
 
 
