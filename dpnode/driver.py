@@ -19,7 +19,7 @@ import trio
 from dpnode.clock import now
 from dpnode.gate import machine_named
 from dpnode.net.api import PeerId as NetPeerId
-from dpnode.shelf import pending_row, step_commit
+from dpnode.shelf import pending_row, served_range, step_commit
 from dpnode.store.rows import Commit as StoreCommit
 from dpnode.store.rows import PendingEntry, ServedBlock
 from dpnode.voting import VoteBook
@@ -44,7 +44,7 @@ from protocol.effects import (
     ServeRange,
 )
 from protocol.inputs import Input, Negotiate, PeerId, Quiet, Stored, Tick
-from protocol.messages import Blocks, write_message
+from protocol.messages import write_message
 
 log = logging.getLogger("dpnode.driver")
 
@@ -258,15 +258,7 @@ class Driver:
         """Read a range from the disk for one peer, beside the core's own work."""
         try:
             found = await self._store.blocks(effect.start, effect.bytes_max)
-            while found and found[-1].certificate is None:
-                found.pop()
-            certificate = found[-1].certificate if found else None
-            message = Blocks(
-                start=effect.start,
-                blocks=[block.body for block in found],
-                certificate=certificate or b"",
-                height=self.core.chain.head.height,
-            )
+            message = served_range(effect.start, found, self.core.chain.head.height)
             self._network.send(NetPeerId(effect.peer), write_message(message))
         finally:
             self._serving.discard(effect.peer)

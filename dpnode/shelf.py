@@ -6,15 +6,16 @@ this machine's disk, never a peer's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dpnode.errors import FailKind, Problem
-from dpnode.store.rows import Commit, Mark, PendingEntry, StoredBlock
+from dpnode.store.rows import Commit, Mark, PendingEntry, ServedBlock, StoredBlock
 from ledger.block import Block, entry_places, read_header, write_block
 from ledger.canonical import decode, encode
 from ledger.chain import Advance, Chain, Head
 from ledger.charter import Charter, read_charter
+from ledger.consensus.votes import read_certificate
 from ledger.entry import Entry, read_entry
 from ledger.errors import RemoteError
 from ledger.form import ID, MOMENT_MS, Int, Map
@@ -22,6 +23,7 @@ from ledger.operations.members import key_standing
 from ledger.proof import WITNESSES_KEY
 from ledger.proof_making import epoch_end
 from ledger.state import Overlay, State, View
+from protocol.messages import Blocks
 from protocol.replication.anchor import Anchor
 
 META_CHARTER = "charter"
@@ -123,6 +125,23 @@ def pending_row(entry: Entry) -> PendingEntry:
 def pending_entries(rows: Iterable[PendingEntry]) -> list[Entry]:
     """What was kept pending."""
     return [read_entry(row.body, row.signature) for row in rows]
+
+
+def served_range(start: int, found: Sequence[ServedBlock], height: int) -> Blocks:
+    """What answers `ask-range` (P-30): up to the last block with a certificate, and within one epoch.
+
+    Who asks knows the witnesses of the block it stands on; those of the next epoch only the closing block says.
+    """
+    ends = [(count, block.certificate) for count, block in enumerate(found, 1) if block.certificate is not None]
+    if ends and _epoch_of(ends[0][1]) != _epoch_of(ends[-1][1]):
+        first = _epoch_of(ends[0][1])
+        ends = [end for end in ends if _epoch_of(end[1]) == first]
+    count, certificate = ends[-1] if ends else (0, b"")
+    return Blocks(start=start, blocks=[block.body for block in found[:count]], certificate=certificate, height=height)
+
+
+def _epoch_of(certificate: bytes) -> int:
+    return read_certificate(certificate).epoch
 
 
 def read_founded(meta: dict[str, bytes]) -> Founded | None:

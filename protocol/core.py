@@ -37,6 +37,7 @@ from protocol.inputs import (
 from protocol.messages import (
     Adverts,
     AskDefinitions,
+    AskEntries,
     AskOwnVotes,
     AskRange,
     AskViews,
@@ -50,6 +51,7 @@ from protocol.messages import (
     Message,
     NewHead,
     OwnVotes,
+    Pending,
     Proposed,
     Records,
     ShareAccepted,
@@ -240,6 +242,10 @@ class Core:
                 return self.ledger.heard_blocks(peer, message, now)
             case Entries():
                 return self.ledger.heard_entries(peer, message, now)
+            case Pending():
+                return self.ledger.carrying.heard_ids(peer, message, now)
+            case AskEntries():
+                return self.ledger.carrying.heard_ask(peer, message)
             case Proposed() | Voted() | Certified() | Body() | AskViews() | Stands() | AskOwnVotes() | OwnVotes():
                 return self.ledger.heard_order(peer, message, now)
             case Have():

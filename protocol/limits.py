@@ -11,6 +11,14 @@ RANGES_QUEUED_MAX = 3
 """Answers waiting to be checked: one being fetched while one is checked is enough to keep both ends busy."""
 ENTRIES_PER_MESSAGE = 256
 """About 100 KiB and 20 ms of signature checks."""
+ENTRIES_BYTES_PER_MESSAGE = 512 << 10
+"""An entry may have 64 KiB: a message of 256 of them would not fit a frame."""
+IDS_PER_MESSAGE = 4_096
+"""32 bytes each: 128 KiB."""
+ASKED_AGAIN_MS = 1_500
+"""Whoever is asked for an entry has so long before somebody else is: less than the first repetition."""
+RECENT_ENTRIES_MAX = 16_384
+"""Ids remembered of entries that are final or asked for: about 2 MiB."""
 POOL_ENTRIES_MAX = 65_536
 """Pending entries held for everybody: about 40 MiB of ordinary ones."""
 POOL_BYTES_MAX = 64 << 20

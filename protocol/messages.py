@@ -22,6 +22,7 @@ from protocol.limits import (
     ENTRIES_PER_MESSAGE,
     FRAME_BYTES_MAX,
     HAVE_PER_MESSAGE,
+    IDS_PER_MESSAGE,
     VOTES_PER_MESSAGE,
 )
 
@@ -194,6 +195,24 @@ class Entries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """Ids of entries that wait at the sender."""
+
+    TYPE: ClassVar[str] = "pending"
+    FORM: ClassVar[Map] = Map({"ids": List(ID, 1, IDS_PER_MESSAGE)})
+    ids: list[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskEntries:
+    """Please send these entries, if they still wait."""
+
+    TYPE: ClassVar[str] = "ask-entries"
+    FORM: ClassVar[Map] = Map({"ids": List(ID, 1, ENTRIES_PER_MESSAGE)})
+    ids: list[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Have:
     """Which adverts the sender holds: [member, version]."""
 
@@ -275,6 +294,8 @@ Message = (
     | AskRange
     | Blocks
     | Entries
+    | Pending
+    | AskEntries
     | Have
     | Adverts
     | Records

@@ -13,7 +13,7 @@ from ledger.block import Block, read_block
 from ledger.canonical import Value
 from ledger.chain import Advance, Chain
 from ledger.consensus.votes import read_certificate
-from ledger.entry import Entry, entry_from_value, entry_id_of, entry_to_value, sign_entry
+from ledger.entry import Entry, entry_from_value, entry_id_of, sign_entry
 from ledger.errors import Refusal, RemoteError
 from ledger.fold import choose, last_sequence
 from ledger.keys import MemberId, SigningKey
@@ -34,16 +34,15 @@ from protocol.effects import (
 from protocol.inputs import Carry, Now, PeerId, Submit
 from protocol.limits import (
     CLOCK_TOLERANCE_MS,
-    ENTRIES_PER_MESSAGE,
     FIRST_WORD_MS,
     RANGE_BYTES_MAX,
 )
 from protocol.messages import AskRange, Blocks, Entries, NewHead, Ordering
 from protocol.replication.anchor import Anchor
+from protocol.replication.carrying import Carrying
 from protocol.replication.neighbours import Neighbours
 from protocol.replication.orderer import Orderer, Voter
 from protocol.replication.pool import Pool, Verdict
-from protocol.replication.repeats import Repeats
 from protocol.replication.sync import CatchingUp
 from protocol.replication.trial import Trial
 from protocol.replication.waiting import Waiting
@@ -68,12 +67,12 @@ class LedgerPeer:
         self.sync = CatchingUp()
         self.anchor = Anchor()
         self.neighbours = Neighbours(chain)
+        self.carrying = Carrying(self.pool, self.neighbours)
         self.waiting = Waiting(chain, self.pool)
         self.orderer = Orderer(chain, self.waiting, self.neighbours, member, voter)
         self._member = member
         self._signer = signer
         self._mine: set[bytes] = set()
-        self._repeats = Repeats()
         self._step: tuple[Advance, PeerId | None] | None = None
         self._certificate = b""
         """Of the step being made durable."""
@@ -85,7 +84,7 @@ class LedgerPeer:
         for entry in sorted(pending, key=lambda one: one.sequence):
             self.pool.add(entry)
             self._mine.add(entry.id)
-            self._repeats.add(entry.id, 0, at_once=True)
+            self.carrying.hold(entry.id, 0, at_once=True)
 
     # -- what the owner wants recorded
 
@@ -110,7 +109,7 @@ class LedgerPeer:
         for entry in entries:
             self._hold(entry, now, mine=True)
         told = Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in entries))
-        return [KeepPending(entries=tuple(entries)), told, *self._hand_on(entries, None)]
+        return [KeepPending(entries=tuple(entries)), told, *self._tell_signed(entries)]
 
     def would_refuse(self, operations: Sequence[dict[str, Value]], until_ms: int, now: Now) -> Refusal | None:
         """What `submit` would be told, without keeping anything: a dry run."""
@@ -140,7 +139,7 @@ class LedgerPeer:
             self._hold(entry, now, mine=True)
         kept = [KeepPending(entries=tuple(accepted))] if accepted else []
         told = Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in wanted.entries))
-        return [*kept, told, *self._hand_on(accepted, None)]
+        return [*kept, told, *self._tell_signed(accepted)]
 
     def _fill(self, lapsed: Sequence[int], now: Now) -> list[Effect]:
         """Use up numbers of ours that lapsed with an entry that changes nothing: what follows them waits for them.
@@ -158,15 +157,14 @@ class LedgerPeer:
         ]
         for entry in fillers:
             self._hold(entry, now, mine=True)
-        return [KeepPending(entries=tuple(fillers)), *self._hand_on(fillers, None)] if fillers else []
+        return [KeepPending(entries=tuple(fillers)), *self._tell_signed(fillers)] if fillers else []
 
     # -- peers
 
     def connected(self, peer: PeerId, now: Now) -> list[Effect]:
         """A member's machine is there: offer it what is pending."""
         self.neighbours.peers[peer] = None
-        offered = self._send_entries(self.pool.all()[: 4 * ENTRIES_PER_MESSAGE], [peer])
-        return offered + self._ordered(self.orderer.met(peer, now), now)
+        return self.carrying.met(peer) + self._ordered(self.orderer.met(peer, now), now)
 
     def lost(self, peer: PeerId) -> None:
         """A machine is gone."""
@@ -192,7 +190,7 @@ class LedgerPeer:
         fresh, effects = [], list[Effect]()
         for pair in message.entries:
             # Entries are offered again until they are final; one that waits here is known without being read.
-            if entry_id_of(pair[0]) in self.pool:
+            if self.carrying.is_known(entry_id_of(pair[0])):
                 continue
             try:
                 entry = entry_from_value(pair)
@@ -207,7 +205,7 @@ class LedgerPeer:
             elif verdict is Verdict.REJECT:
                 effects.append(Misbehaved(peer=peer, sentence="sent an entry that no honest member sends", fatal=True))
                 break
-        return effects + self._hand_on(fresh, peer)
+        return effects + ([] if self.orderer.is_alone else self.carrying.heard(fresh, peer))
 
     def heard_ask(self, peer: PeerId, message: AskRange) -> list[Effect]:
         """A machine wants blocks."""
@@ -270,7 +268,7 @@ class LedgerPeer:
             self._step, self._certificate = (self.orderer.step, None), self.orderer.certificate
         fresh, self.waiting.fresh = self.waiting.fresh, []
         for entry in fresh:
-            self._repeats.add(entry.id, now.monotonic_ms)
+            self.carrying.hold(entry.id, now.monotonic_ms)
         ended, self.waiting.ended = self.waiting.ended, []
         return self._ended(ended, now) + effects + self._accuse(self.orderer.accusations(), now)
 
@@ -281,7 +279,7 @@ class LedgerPeer:
         entries = self._signed(operations, now.wall_ms + self.chain.charter.limits.until_ms // 2)
         for entry in entries:
             self._hold(entry, now, mine=True)
-        return [KeepPending(entries=tuple(entries)), *self._hand_on(entries, None)]
+        return [KeepPending(entries=tuple(entries)), *self._tell_signed(entries)]
 
     def stored(self, now: Now) -> list[Effect]:
         """The step is on the disk: take it, tell the owner and the others."""
@@ -302,7 +300,7 @@ class LedgerPeer:
         effects: list[Effect] = [HeadMoved(height=step.head.height, members_changed=members_changed)]
         for block in step.blocks:
             for entry, outcome in zip(block.entries, block.outcomes, strict=True):
-                self._repeats.forget(entry.id)
+                self.carrying.ended(entry.id)
                 if entry.id in self._mine:
                     self._mine.discard(entry.id)
                     effects.append(Final(entry_id=entry.id, outcome=outcome, height=block.header.height))
@@ -326,14 +324,7 @@ class LedgerPeer:
             self._held_ms = 0
             self._hold_back()
         self._look = True
-        entries: list[Entry] = []
-        for entry_id in self._repeats.due(now.monotonic_ms):
-            if (entry := self.pool.get(entry_id)) is None:
-                self._repeats.forget(entry_id)
-            else:
-                entries.append(entry)
-        entries.sort(key=lambda one: (one.key, one.sequence))
-        effects = self._send_entries(entries, self.neighbours.nearest(None))
+        effects = self.carrying.again(now)
         # In a quiet network no block says that time has passed, and what follows an entry of ours would wait for ever.
         stale = self.pool.lapse(now.wall_ms - CLOCK_TOLERANCE_MS, self._signer.public)
         effects += self._ended([(entry, LAPSED) for entry in stale], now)
@@ -341,7 +332,7 @@ class LedgerPeer:
 
     def wake_ms(self, now: Now) -> int | None:
         """When `tick` or `work` is next needed, on the monotonic clock."""
-        told = (self._repeats.next_ms(), self.sync.deadline_ms(), self.neighbours.wake_ms(now))
+        told = (self.carrying.next_ms(), self.sync.deadline_ms(), self.neighbours.wake_ms(now))
         moments = [moment for moment in told if moment is not None]
         if (order_ms := self.orderer.wake_ms(now)) is not None:
             moments.append(order_ms)
@@ -384,20 +375,10 @@ class LedgerPeer:
             self._trial.forget()
         if mine:
             self._mine.add(entry.id)
-        self._repeats.add(entry.id, now.monotonic_ms)
+        self.carrying.hold(entry.id, now.monotonic_ms)
 
-    def _hand_on(self, entries: Sequence[Entry], source: PeerId | None) -> list[Effect]:
-        """Give what is new to a bounded number of others, once."""
-        if self.orderer.is_alone:
-            return []
-        return self._send_entries(entries, self.neighbours.nearest(source))
-
-    def _send_entries(self, entries: Sequence[Entry], peers: Sequence[PeerId]) -> list[Effect]:
-        effects: list[Effect] = []
-        for start in range(0, len(entries), ENTRIES_PER_MESSAGE):
-            part = [entry_to_value(entry) for entry in entries[start : start + ENTRIES_PER_MESSAGE]]
-            effects += [Send(peer=peer, message=Entries(entries=part)) for peer in peers]
-        return effects
+    def _tell_signed(self, entries: Sequence[Entry]) -> list[Effect]:
+        return [] if self.orderer.is_alone else self.carrying.signed(entries)
 
     def _ended(self, ended: Iterable[tuple[Entry, str]], now: Now) -> list[Effect]:
         """Entries that will never stand in a block: tell whose they are, and forget them on the disk."""

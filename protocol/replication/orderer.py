@@ -78,6 +78,7 @@ class Orderer:
         self._accused: set[bytes] = set()
         """Voting keys whose guilt was told since the start."""
         self._halted = self._voter.memory.halted
+        self._is_alone = False
         self._take_seat(is_cleared=False)
 
     # -- what the owner sees
@@ -90,7 +91,7 @@ class Orderer:
     @property
     def is_alone(self) -> bool:
         """Whether our own vote is the quorum."""
-        return self._replica is not None and len(self._chain.voting_keys) == 1
+        return self._is_alone
 
     def silence(self) -> str:
         """Why this machine does not vote; empty where it does."""
@@ -145,7 +146,7 @@ class Orderer:
 
     def stored(self, certificate: bytes, now: Now) -> list[Effect]:
         """The chain has taken a step whose last block `certificate` finalizes."""
-        self.step = None
+        is_ordered_here, self.step = self.step is not None, None
         self._branches.moved()
         self._neighbours.seats_changed()
         replica = self._replica
@@ -154,7 +155,8 @@ class Orderer:
         if replica is None and self._chain.place_of(self._member) is None:
             return []
         # The set has changed: the old epoch's voting has ended for good. Whoever sat in it still answers with ranges.
-        self._take_seat(is_cleared=replica is not None and not replica.is_asking)
+        # Who only read how it ended may have been put back, and have voted in this epoch before.
+        self._take_seat(is_cleared=is_ordered_here and replica is not None and not replica.is_asking)
         return self._step(Started(token=self._token), now)
 
     def wake_ms(self, now: Now) -> int | None:
@@ -183,7 +185,7 @@ class Orderer:
 
     def _take_seat(self, *, is_cleared: bool) -> None:
         """The replica of the present epoch, if our key has a place in it."""
-        self._replica = None
+        self._replica, self._is_alone = None, False
         key, chain = self._voter.key, self._chain
         if key is None or key.public not in chain.voting_keys:
             return
@@ -207,7 +209,7 @@ class Orderer:
         memory = self._voter.memory
         floor = max((view for epoch, view in memory.floors if epoch == head.epoch), default=0)
         replica.restore(floor=floor, certificates=memory.certificates, blocks=memory.blocks, votes=memory.votes)
-        self._replica = replica
+        self._replica, self._is_alone = replica, len(chain.voting_keys) == 1
 
     def _other_epoch(self, peer: PeerId, now: Now) -> list[Effect]:
         """Tell where we are: who is behind asks for the range, who is ahead says so (consensus rules 19 and 23)."""

@@ -56,6 +56,8 @@ class Waiting:
 
     def wake_ms(self, now: Now) -> int | None:
         """When to look again, on the monotonic clock, where time alone can bring work."""
+        if not self.may_propose(now.wall_ms):
+            return now.monotonic_ms + PROPOSE_AGAIN_MS
         moments = [self._again_ms] if self._again_ms and len(self._pool) else []
         due_ms = self._chain.next_due_ms()
         if due_ms is not None:
@@ -76,6 +78,9 @@ class Waiting:
 
     def has_any(self, wall_ms: int) -> bool:
         """Whether one could be included on the final state now, or a due item's time has come."""
+        if not self.may_propose(wall_ms):
+            # To give view after view up would bring nothing either; a proposal of another's is work all the same.
+            return False
         due_ms = self._chain.next_due_ms()
         if due_ms is not None and due_ms <= wall_ms:
             return True
@@ -89,9 +94,7 @@ class Waiting:
                 for entry in islice(self.candidates(chain.state), LOOKED_AT_MAX)
             )
             if not self._some:
-                self._again_ms = self._monotonic_ms + PROPOSE_AGAIN_MS
-                if self.may_propose(wall_ms):
-                    self.left((), nothing=True)
+                self.left((), nothing=True)
         return self._some
 
     def may_propose(self, wall_ms: int) -> bool:

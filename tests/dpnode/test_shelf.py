@@ -18,11 +18,14 @@ from dpnode.shelf import (
     read_anchor,
     read_chain,
     read_founded,
+    served_range,
     step_commit,
 )
+from dpnode.store.rows import ServedBlock
 from ledger.block import read_block, read_triple
 from ledger.canonical import decode, encode
-from ledger.keys import SigningKey
+from ledger.consensus.votes import Certificate, VoteKind, write_certificate
+from ledger.keys import Signature, SigningKey
 from protocol.effects import Commit
 from protocol.inputs import Quiet
 from protocol.joining import inviting
@@ -161,3 +164,24 @@ def test_a_pending_entry_is_read_back_as_it_was() -> None:
     entry = Stand().entry(BEN, 1)
     assert pending_entries([pending_row(entry)]) == [entry]
     assert pending_row(entry).mine
+
+
+def certified(epoch: int) -> bytes:
+    votes = ((0, Signature(bytes(64))),)
+    return write_certificate(Certificate(epoch=epoch, view=1, kind=VoteKind.FINALIZE, block=bytes(32), votes=votes))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "served"),
+    [((), 0), ((None,), 0), ((1, None), 1), ((None, 1, 1), 3), ((1, None, 1, 2), 3), ((None, 1, None, 2, 3), 2)],
+)
+def test_a_range_ends_with_a_certificate_and_never_goes_beyond_an_epoch(
+    epochs: tuple[int | None, ...], served: int
+) -> None:
+    """P-30: whoever asks knows the list of the epoch it is in, and of no later one."""
+    certificates = [None if epoch is None else certified(epoch) for epoch in epochs]
+    found = [ServedBlock(height=5 + i, body=bytes([i]), certificate=one) for i, one in enumerate(certificates)]
+    message = served_range(5, found, 99)
+    assert message.blocks == [bytes([i]) for i in range(served)]
+    assert message.certificate == (certificates[served - 1] if served else b"")
+    assert (message.start, message.height) == (5, 99)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from dpnode.shelf import pending_row, step_commit
+from dpnode.shelf import pending_row, served_range, step_commit
 from dpnode.store.rows import Commit as StoreCommit
 from dpnode.voting import halt_record, records_of
 from ledger.entry import Entry, entry_to_value
@@ -134,14 +134,7 @@ class Stand:
         for effect in effects:
             if isinstance(effect, ServeRange):
                 found = self.disk.served(effect.start, effect.bytes_max)
-                served.append(
-                    Blocks(
-                        start=effect.start,
-                        blocks=[block.body for block in found],
-                        certificate=(found[-1].certificate or b"") if found else b"",
-                        height=self.height,
-                    )
-                )
+                served.append(served_range(effect.start, found, self.height))
         return served
 
     def range(self, start: int = 1, count: int | None = None) -> Blocks:

@@ -11,19 +11,13 @@ from __future__ import annotations
 import hashlib
 import heapq
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
-import pytest
-from nacl import bindings
-
-from dpnode.shelf import Founded, pending_row, step_commit
+from dpnode.shelf import Founded, pending_row, served_range, step_commit
 from dpnode.store.rows import Commit as StoreCommit
 from dpnode.voting import halt_record, records_of
-from ledger import keys as curve
 from protocol.effects import (
     Addresses,
     Commit,
@@ -37,42 +31,18 @@ from protocol.effects import (
     Send,
     ServeRange,
 )
-from protocol.inputs import Input, Now, PeerConnected, PeerLost, Quiet, Received, Stored, Tick
-from protocol.messages import Blocks, write_message
+from protocol.inputs import Input, Now, Quiet, Received, Stored, Tick
+from protocol.messages import write_message
+from tests.simulation.links import Links, pair_of
+from tests.simulation.memo import memoised
 from tests.simulation.observer import Observer
 from tests.simulation.town import START_MS, Disk, Parts, Person, build, network, person
+from tests.simulation.weather import Faults, PowerCut
+
+__all__ = ["Cluster", "Faults", "Node", "PowerCut", "memoised"]
 
 LIMITS = (("block_entries", 8), ("day_bytes", 1 << 30), ("day_entries", 10**6), ("invitations_open", 64))
 """Small blocks, so that there are many; allowances that no simulation reaches."""
-
-
-class PowerCut(Exception):
-    """The machine stopped between two effects."""
-
-
-@dataclass
-class Faults:
-    """How bad the world is; all zero: as good as it gets."""
-
-    loss: float = 0.0
-    twice: float = 0.0
-    damage: float = 0.0
-    delay_ms: int = 5
-    cut: float = 0.0
-    """Chance of a power cut at each effect."""
-    break_ms: int = 0
-    """Mean time between two broken connections; 0: none."""
-
-    @classmethod
-    def drawn(cls, dice: random.Random) -> Faults:
-        return cls(
-            loss=dice.choice([0.0, 0.05, 0.3]),
-            twice=dice.choice([0.0, 0.1, 0.3]),
-            damage=dice.choice([0.0, 0.0, 0.02]),
-            delay_ms=dice.choice([5, 50, 800]),
-            cut=dice.choice([0.0, 0.002, 0.01]),
-            break_ms=dice.choice([0, 1_000, 5_000]),
-        )
 
 
 @dataclass
@@ -88,6 +58,8 @@ class Node:
     """Number of the wake-up that counts; earlier ones are void."""
     starts_ms: int = 0
     introducers: set[bytes] = field(default_factory=set)
+    liar: Any = None
+    """What this machine makes of its core's words, if it lies (`tests.simulation.liars.Liar`)."""
 
 
 @dataclass(order=True)
@@ -113,18 +85,16 @@ class Cluster:
         self.founded: Founded = network(*names, more=limits, witnesses=witnesses)
         self.now_ms = 0
         self.nodes: dict[bytes, Node] = {}
-        self.links: dict[tuple[bytes, bytes], int] = {}
-        """Which pairs are connected, and which connection of the pair it is."""
-        self.wires: set[tuple[bytes, bytes]] = set()
-        """Which pairs may connect at all."""
+        self.links = Links(self)
         self.observer = Observer()
+        self.observer.ballots.clock = self.clock
         self.trace = hashlib.sha256()
         self.after_start: Callable[[Node], None] = lambda node: None
         self.on_effect: Callable[[Node, Effect], None] = lambda node, effect: None
         self.build: Callable[[Person, Disk], Parts] = build
         self._queue: list[_Event] = []
         self._count = 0
-        self._connections = 0
+        self._written: tuple[Any, bytes] = (None, b"")
         for name in names:
             self.add(person(name))
 
@@ -168,17 +138,17 @@ class Cluster:
             self.after_start(node)
             self._rest(node)
 
-    def power_cut(self, node: Node) -> None:
-        """Everything but the disk is gone; it starts again a little later."""
+    def power_cut(self, node: Node, down_ms: int | None = None, mend: Callable[[], None] = lambda: None) -> None:
+        """Everything but the disk is gone; it starts again a little later, after `mend` had its way with the disk."""
         node.incarnation += 1
-        for pair in [pair for pair in self.links if node.who.peer in pair]:
-            self.cut_link(pair)
+        self.links.dead(node.who.peer)
 
         def again() -> None:
+            mend()
             node.parts = self.build(node.who, node.disk)
             self._begin(node)
 
-        self.at(self.dice.randrange(50, 3_000), again)
+        self.at(self.dice.randrange(50, 3_000) if down_ms is None else down_ms, again)
         node.wake = -1
 
     def is_up(self, node: Node) -> bool:
@@ -191,6 +161,19 @@ class Cluster:
         self._note(node, type(event).__name__)
         self._guarded(node, lambda: self._perform(node, node.parts.core.handle(event, self.clock(node))))
         self._rest(node)
+
+    def deliver(self, node: Node, source: bytes, event: Received, message: Any) -> None:
+        """A frame arrives; whoever watches sees what it said and whether the machine outlived it."""
+        if not self.is_up(node):
+            return
+        self.trace.update(event.frame)
+        if node.liar is not None and message is not None:
+            node.liar.hears(message)
+        incarnation = node.incarnation
+        self.observer.ballots.arriving(node, source, message)
+        self.give(node, event)
+        if node.incarnation == incarnation:
+            self.observer.ballots.arrived(node, message)
 
     def _guarded(self, node: Node, act: Callable[[], None]) -> None:
         try:
@@ -263,104 +246,45 @@ class Cluster:
     def _perform_one(self, node: Node, effect: Effect) -> None:
         match effect:
             case Send():
-                self._send(node.who.peer, effect.peer, write_message(effect.message))
+                self.say(node, effect.peer, effect.message)
             case Journal():
                 node.disk.journal += records_of(effect)
             case Commit():
                 node.disk.commit(step_commit(node.parts.core.chain, effect.step, effect.certificate))
-                self.observer.committed(node)
+                if node.liar is None:
+                    self.observer.committed(node)
                 self._maybe_cut()
                 self._perform(node, node.parts.core.handle(Stored(), self.clock(node)))
+                if node.liar is None:
+                    self.observer.taken(node)
             case ServeRange():
                 found = node.disk.served(effect.start, effect.bytes_max)
-                message = Blocks(
-                    start=effect.start,
-                    blocks=[block.body for block in found],
-                    certificate=(found[-1].certificate or b"") if found else b"",
-                    height=node.parts.core.chain.head.height,
-                )
-                self._send(node.who.peer, effect.peer, write_message(message))
+                message = served_range(effect.start, found, node.parts.core.chain.head.height)
+                self.say(node, effect.peer, message)
             case Halt():
                 node.disk.journal.append(halt_record(effect.reason))
             case Misbehaved(fatal=True):
-                self.cut_link(_pair(node.who.peer, effect.peer))
+                self.links.cut(pair_of(node.who.peer, effect.peer))
             case Addresses():
                 self.observer.told_address(node, effect.peer, effect.addresses)
             case _:
                 pass
 
-    # -- the network
+    def frame(self, message: Any) -> bytes:
+        """The bytes of a message, made once where it goes to several machines."""
+        if self._written[0] is not message:
+            self._written = (message, write_message(message))
+        return self._written[1]
+
+    def say(self, node: Node, peer: bytes, message: Any) -> None:
+        """Send a message, or what the machine's liar makes of it."""
+        said = [message] if node.liar is None else node.liar.instead(peer, message)
+        for one in said:
+            self.links.send(node.who.peer, peer, self.frame(one), one)
 
     def wire(self, one: Person, two: Person) -> None:
         """These two may connect from now on, and will."""
-        pair = _pair(one.peer, two.peer)
-        self.wires.add(pair)
-        self._dial(pair)
-
-    def _dial(self, pair: tuple[bytes, bytes]) -> None:
-        if pair in self.links:
-            return
-        one, two = (self.nodes.get(peer) for peer in pair)
-        if one is None or two is None or not (self._admits(one, two) and self._admits(two, one)):
-            self.at(200, lambda: self._dial(pair))
-            return
-        self._connections += 1
-        self.links[pair] = self._connections
-        if self.faults.break_ms:
-            connection = self._connections
-            self.at(1 + int(self.dice.expovariate(1 / self.faults.break_ms)), lambda: self._broken(pair, connection))
-        for node, other in ((one, two), (two, one)):
-            self.give(node, PeerConnected(peer=other.who.peer))
-
-    def _admits(self, node: Node, other: Node) -> bool:
-        """The gate: members' machines, and whoever brought us in."""
-        if not self.is_up(node):
-            return False
-        known = node.parts.core.chain.state.get(b"peer/" + other.who.peer) is not None
-        return known or other.who.peer in node.introducers
-
-    def _broken(self, pair: tuple[bytes, bytes], connection: int) -> None:
-        if self.links.get(pair) == connection and self.faults.break_ms:
-            self.cut_link(pair)
-
-    def cut_link(self, pair: tuple[bytes, bytes]) -> None:
-        """The connection ends; it is dialled again."""
-        if self.links.pop(pair, None) is None:
-            return
-        for peer, other in (pair, pair[::-1]):
-            node = self.nodes[peer]
-            incarnation = node.incarnation
-
-            def lost(node: Node = node, other: bytes = other, incarnation: int = incarnation) -> None:
-                if node.incarnation == incarnation:
-                    self.give(node, PeerLost(peer=other))
-
-            self.at(1, lost)
-        self.at(self.dice.randrange(2, 1_000), lambda: self._dial(pair))
-
-    def _send(self, source: bytes, target: bytes, frame: bytes) -> None:
-        pair = _pair(source, target)
-        connection = self.links.get(pair)
-        if connection is None:
-            return
-        faults, dice = self.faults, self.dice
-        if faults.loss and dice.random() < faults.loss:
-            return
-        for _ in range(2 if faults.twice and dice.random() < faults.twice else 1):
-            carried = frame
-            if faults.damage and dice.random() < faults.damage:
-                at = dice.randrange(len(frame))
-                carried = frame[:at] + bytes([frame[at] ^ (1 << dice.randrange(8))]) + frame[at + 1 :]
-            self.at(dice.randrange(1, faults.delay_ms + 1), self._delivery(pair, connection, source, target, carried))
-
-    def _delivery(
-        self, pair: tuple[bytes, bytes], connection: int, source: bytes, target: bytes, frame: bytes
-    ) -> Callable[[], None]:
-        def arrive() -> None:
-            if self.links.get(pair) == connection:
-                self.give(self.nodes[target], Received(peer=source, frame=frame))
-
-        return arrive
+        self.links.wire(one, two)
 
     def _note(self, node: Node, what: str) -> None:
         self.trace.update(f"{self.now_ms} {node.who.name} {what}\n".encode())
@@ -370,23 +294,3 @@ class Cluster:
     def calm(self) -> None:
         """No more faults: from here on everything must become one."""
         self.faults = replace(Faults(), delay_ms=20)
-
-
-def _pair(one: bytes, two: bytes) -> tuple[bytes, bytes]:
-    return (one, two) if one < two else (two, one)
-
-
-@contextmanager
-def memoised() -> Iterator[None]:
-    """Checking the same signature again costs nothing: most of a simulation's time goes there."""
-    real = bindings.crypto_sign_open
-
-    class Memo:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(bindings, name)
-
-        crypto_sign_open = staticmethod(lru_cache(maxsize=100_000)(real))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(curve, "bindings", Memo())
-        yield

@@ -57,9 +57,16 @@ class Town:
     """A cluster with people in it."""
 
     def __init__(
-        self, seed: int, *, faults: Faults | None = None, job: bool | None = None, most: int = 4, witnesses: int = 1
+        self,
+        seed: int,
+        *,
+        faults: Faults | None = None,
+        job: bool | None = None,
+        most: int = 4,
+        witnesses: int = 1,
+        nodes: int | None = None,
     ) -> None:
-        names = NAMES[: max(witnesses, 2 + seed % (most - 1))]
+        names = NAMES[: max(witnesses, 2 + seed % (most - 1)) if nodes is None else nodes]
         self.cluster = Cluster(seed, *names, witnesses=witnesses)
         self.dice = self.cluster.dice
         self.cluster.faults = Faults.drawn(self.dice) if faults is None else faults

@@ -8,19 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from dpnode.voting import Kind
 from ledger.block import read_block
-from ledger.canonical import decode
-from ledger.consensus.votes import Vote, conflict, vote_from_value
 from ledger.entry import Entry, entry_from_value
 from ledger.queries import unbalanced
-from protocol.effects import Commit, Effect, Final, Journal, Recorded, Send
+from protocol.effects import Commit, Effect, Final, Recorded, Send
 from protocol.limits import POOL_ENTRIES_MAX
-from protocol.messages import Adverts, Entries, Hello, NewHead, Proposed, Talk, Voted
-
-
-class Violation(AssertionError):
-    """A rule was broken; the text says which, by whom and when."""
+from protocol.messages import Adverts, Entries, Hello, NewHead, Talk
+from tests.simulation.ballots import EVIDENCE, Ballots, Violation
 
 
 class Observer:
@@ -32,19 +26,23 @@ class Observer:
         self.standing: dict[bytes, int] = {}
         """Entry id -> height of the block it stands in."""
         self.outcomes: dict[bytes, str] = {}
-        self.votes: dict[tuple[bytes, int, int], dict[str, Vote]] = {}
-        """Every vote a machine's own key ever cast, by (machine, epoch, view) and kind."""
-        self.told: set[tuple[bytes, int, int, str]] = set()
+        self.ballots = Ballots()
         self.acknowledged: dict[bytes, Entry | None] = {}
         """Entries the owner was told are recorded."""
         self.addresses: dict[bytes, dict[bytes, tuple[str, ...]]] = {}
         """What each node's network room was told last, by peer."""
-        self.cuts = 0
+        self.lost_pending: set[bytes] = set()
+        """Machines whose database was put back: what they had written since, the owners write again."""
+        self._balanced = 0
+        """Up to which height the sums were looked at."""
         self._seen: dict[bytes, int] = {}
         """Up to which height a node's disk was looked at."""
 
     def started(self, node: Any) -> None:
-        self.committed(node)
+        self._seen[node.who.peer] = min(self._seen.get(node.who.peer, 0), len(node.disk.blocks))
+        self.ballots.started(node)
+        if node.liar is None:
+            self.committed(node)
         self.addresses[node.who.peer] = {
             record.peer: record.addresses for record in node.parts.core.directory.records.all()
         }
@@ -56,6 +54,10 @@ class Observer:
 
     def before(self, node: Any, effect: Effect) -> None:
         disk = node.disk
+        self.ballots.before(node, effect)
+        if node.liar is not None:
+            return
+        is_restored = node.who.peer in self.lost_pending
         match effect:
             case Send(message=NewHead() | Hello() as message) if message.height > len(disk.blocks):
                 raise Violation(f"{node.who.name} told of block {message.height} before it was on the disk")
@@ -69,7 +71,7 @@ class Observer:
             case Send(message=Adverts() as message):
                 for advert in message.adverts:
                     own = advert["key"] == node.who.working.public
-                    if own and not any(advert["body"] in value for value in disk.kept.values()):
+                    if own and not is_restored and not any(advert["body"] in value for value in disk.kept.values()):
                         raise Violation(f"{node.who.name} sent an advert that is not on its disk")
             case Recorded():
                 for entry_id in effect.entry_ids:
@@ -82,18 +84,9 @@ class Observer:
             case Final(outcome="entry.lapsed" | "entry.sequence-used"):
                 if effect.entry_id in self.standing:
                     raise Violation(f"{node.who.name} called an entry lapsed that is final")
-            case Journal():
-                for vote in effect.votes:
-                    self._vote(node, vote)
-            case Send(message=Voted() as message):
-                for value in message.votes:
-                    self._told_vote(node, vote_from_value(value))
-            case Send(message=Proposed() as message):
-                self._told_vote(node, vote_from_value(message.vote))
             case Commit() if node.parts.core.ledger.orderer.is_alone:
-                voted = [decode(record.body) for record in disk.journal if record.kind == Kind.BALLOT]
                 last = effect.step.blocks[-1].header.id
-                if not any(vote.get("block") == last for vote in voted):
+                if not any(vote.block == last for vote in self.ballots.journal(node).values()):
                     raise Violation(f"{node.who.name} made a block final without its vote in the journal")
             case _:
                 pass
@@ -101,27 +94,9 @@ class Observer:
             raise Violation(f"the pool of {node.who.name} has no bound")
 
     def _own_is_kept(self, node: Any, entry: Entry) -> None:
-        own = entry.key == node.who.working.public
+        own = entry.key == node.who.working.public and node.who.peer not in self.lost_pending
         if own and entry.id not in node.disk.pending and entry.id not in self.standing:
             raise Violation(f"{node.who.name} sent an entry of its own that is not on its disk")
-
-    def _vote(self, node: Any, vote: Vote) -> None:
-        cast = self.votes.setdefault((node.who.peer, vote.epoch, vote.view), {})
-        before = cast.setdefault(vote.kind.value, vote)
-        if before.block != vote.block or any(conflict(vote, other) for other in cast.values()):
-            raise Violation(f"{node.who.name} cast two votes to {vote.kind.value} in view {vote.view}")
-
-    def _told_vote(self, node: Any, vote: Vote) -> None:
-        """Votes once, and never before it is on the disk (consensus rule 11)."""
-        witnesses = node.parts.core.chain.witnesses
-        own = vote.witness < len(witnesses) and witnesses[vote.witness]["key"] == node.who.voting.public
-        mark = (node.who.peer, vote.epoch, vote.view, vote.kind.value)
-        if not own or mark in self.told:
-            return
-        self.told.add(mark)
-        held = [vote_from_value(decode(one.body)) for one in node.disk.journal if one.kind == Kind.BALLOT]
-        if vote not in held:
-            raise Violation(f"{node.who.name} told a vote of view {vote.view} that is not on its disk")
 
     # -- what all must agree on
 
@@ -137,10 +112,18 @@ class Observer:
                     if entry.id in self.standing:
                         raise Violation(f"an entry stands in block {self.standing[entry.id]} and in {height}")
                     self.standing[entry.id] = height
+                    if entry.name == EVIDENCE and not outcome:
+                        self.ballots.accused(bytes(entry.operation["first"]["key"]), "the ledger")
                     self.outcomes[entry.id] = outcome
             elif self.final[height] != here:
                 raise Violation(f"two blocks are final at height {height}")
         self._seen[node.who.peer] = len(node.disk.blocks)
+
+    def taken(self, node: Any) -> None:
+        """A step is in the state: look at each new state once, since equal roots are equal states."""
+        if node.parts.core.chain.head.height > self._balanced:
+            self._balanced = node.parts.core.chain.head.height
+            self.balanced(node)
 
     def balanced(self, node: Any) -> None:
         """Invariant 1: nothing came from nowhere, holds included."""

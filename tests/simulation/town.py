@@ -132,15 +132,13 @@ class Disk:
             self.pending.pop(entry_id, None)
 
     def served(self, start: int, bytes_max: int) -> list[ServedBlock]:
-        """As the store serves a range, cut at the last block that has a certificate."""
+        """As the store reads a range."""
         found: list[ServedBlock] = []
         for block in self.blocks[start - 1 :]:
             bytes_max -= len(block.body)
             if found and bytes_max < 0:
                 break
             found.append(block)
-        while found and found[-1].certificate is None:
-            found.pop()
         return found
 
     def of_kind(self, kind: str) -> list[tuple[bytes, bytes]]:

@@ -1,0 +1,303 @@
+"""What witnesses may never do, checked from outside at every vote, whoever lies.
+
+Every vote that any key ever signed is counted here by the true quorum. So a certificate is what it claims only where
+these votes exist; two that exclude each other can never both come about; and no correct witness may vote for what the
+certificates of all votes ever cast do not allow. Source: consensus rules 3, 7 to 13, 25 and 27; invariants 5 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dpnode.voting import Kind
+from ledger.block import Header
+from ledger.canonical import decode
+from ledger.chain import CLOCK_SKEW_MS
+from ledger.consensus.votes import Certificate, Vote, VoteKind, conflict, read_certificate, vote_from_value
+from protocol.effects import Alarm, Commit, Effect, Halt, Journal, KeepPending, Send
+from protocol.messages import AskOwnVotes, OwnVotes, Proposed, Voted
+
+EVIDENCE = "evidence.votes/1"
+SEEN_AHEAD_MAX = 50
+"""A vote that is further ahead may have been too far ahead to be counted."""
+
+
+class Violation(AssertionError):
+    """A rule was broken; the text says which, by whom and when."""
+
+
+def quorum_of(witnesses: int) -> int:
+    """Written once more, so that a wrong one in the core shows."""
+    return witnesses - (witnesses - 1) // 3
+
+
+@dataclass
+class Seat:
+    """What is remembered of one witness's machine."""
+
+    votes: dict[tuple[int, int], list[Vote]] = field(default_factory=dict)
+    """What its key cast, by (epoch, view)."""
+    told: set[Vote] = field(default_factory=set)
+    token: int = 0
+    heard: dict[int, set[bytes]] = field(default_factory=dict)
+    """Epoch -> who answered the question of this start."""
+    is_open: bool = False
+    """Whether it may vote: enough have said what it signed before."""
+    reminded: set[Vote] = field(default_factory=set)
+    """Votes of its own that an answer named."""
+    seen: dict[tuple[int, int, int], list[Vote]] = field(default_factory=dict)
+    """(epoch, view, place) -> liars' votes that arrived since the start."""
+    held: dict[bytes, Vote] = field(default_factory=dict)
+    """What stands in its journal, by the record's bytes."""
+    records: int = 0
+
+
+class Ballots:
+    """All votes ever cast, and every witness's own rules."""
+
+    def __init__(self) -> None:
+        self.clock: Callable[[Any], Any] = lambda node: None
+        self.liars: set[bytes] = set()
+        """Machines of witnesses who lie."""
+        self.restored: set[bytes] = set()
+        """Machines whose journal was put back from an older copy: they may convict themselves, and count as liars."""
+        self.keys: dict[int, list[bytes]] = {}
+        self.bases: dict[int, bytes] = {}
+        self.headers: dict[bytes, Header] = {}
+        self.cast: dict[tuple[int, int, VoteKind, bytes], set[int]] = {}
+        self.certain: dict[tuple[int, int, VoteKind], bytes] = {}
+        """The block that a quorum has voted for, by (epoch, view, kind)."""
+        self.owed: dict[bytes, str] = {}
+        """Voting keys whose two votes one correct witness has seen -> which witness."""
+        self.doubles = 0
+        """Votes that convict their key."""
+        self._seats: dict[bytes, Seat] = {}
+
+    def seat(self, node: Any) -> Seat:
+        """What is remembered of this machine."""
+        return self._seats.setdefault(node.who.peer, Seat())
+
+    def started(self, node: Any) -> None:
+        """A new incarnation has everything before it."""
+        seat = self.seat(node)
+        seat.token, seat.is_open = 0, False
+        seat.heard.clear()
+        seat.seen.clear()
+        self._know(node)
+
+    def _know(self, node: Any) -> None:
+        chain = node.parts.core.chain
+        epoch = chain.head.epoch
+        if epoch not in self.keys:
+            self.keys[epoch] = list(chain.voting_keys)
+            self.bases[epoch] = chain.head.block
+
+    def journal(self, node: Any) -> dict[bytes, Vote]:
+        """The votes in a machine's journal."""
+        seat, records = self.seat(node), node.disk.journal
+        if len(records) < seat.records:
+            seat.held, seat.records = {}, 0
+        for record in records[seat.records :]:
+            if record.kind == Kind.BALLOT:
+                seat.held[record.body] = vote_from_value(decode(record.body))
+        seat.records = len(records)
+        return seat.held
+
+    # -- all votes
+
+    def add(self, vote: Vote) -> None:
+        """Somebody signed this."""
+        mark = (vote.epoch, vote.view, vote.kind, vote.block)
+        places = self.cast.setdefault(mark, set())
+        if vote.witness in places:
+            return
+        places.add(vote.witness)
+        if len(places) == quorum_of(len(self.keys[vote.epoch])):
+            self._certified(vote)
+
+    def _certified(self, vote: Vote) -> None:
+        epoch, view = vote.epoch, vote.view
+        known = self.certain.setdefault((epoch, view, vote.kind), vote.block)
+        if known != vote.block:
+            raise Violation(f"two blocks can be certified in view {view}: {vote.kind.value}")
+        final = self.certain.get((epoch, view, VoteKind.FINALIZE))
+        for kind in (VoteKind.NOTARIZE, VoteKind.NULLIFY):
+            other = self.certain.get((epoch, view, kind))
+            if final is not None and other is not None and other != final:
+                raise Violation(f"view {view} can be finalized and something else in it certified: {kind.value}")
+
+    def is_true(self, certificate: Certificate) -> bool:
+        """Whether a quorum really cast these votes."""
+        mark = (certificate.epoch, certificate.view, certificate.kind, certificate.block)
+        keys = self.keys.get(certificate.epoch, [])
+        places = {place for place, _ in certificate.votes}
+        return len(places) >= quorum_of(len(keys)) and places <= self.cast.get(mark, set())
+
+    # -- each witness's own rules
+
+    def before(self, node: Any, effect: Effect) -> None:
+        """An effect is about to be performed."""
+        self._know(node)
+        if node.who.peer in self.liars:
+            if isinstance(effect, Journal):
+                self._remember_blocks(effect)
+                for vote in effect.votes:
+                    self.add(vote)
+            return
+        match effect:
+            case Journal():
+                self._remember_blocks(effect)
+                for vote in effect.votes:
+                    self._votes(node, vote)
+                for certificate in effect.certificates:
+                    if not self.is_true(certificate):
+                        raise Violation(f"{node.who.name} believed a certificate that no quorum signed")
+            case Send(message=Voted() as message):
+                for value in message.votes:
+                    self._told(node, vote_from_value(value))
+            case Send(message=Proposed() as message):
+                self._told(node, vote_from_value(message.vote))
+            case Send(message=AskOwnVotes() as message):
+                self.seat(node).token = message.token
+            case Commit():
+                self._final(node, effect)
+            case Halt() if node.who.peer not in self.restored:
+                raise Violation(f"{node.who.name}, a correct witness, votes no more: {effect.reason}")
+            case Alarm() if node.who.peer not in self.restored:
+                raise Violation(f"{node.who.name} raised an alarm: {effect.sentence}")
+            case KeepPending():
+                for entry in effect.entries:
+                    if entry.name == EVIDENCE:
+                        self.accused(bytes(entry.operation["first"]["key"]), node.who.name)
+            case _:
+                pass
+
+    def accused(self, key: bytes, by: str) -> None:
+        """Invariant 7: a correct witness is never convictable."""
+        if key not in self._guilty_keys:
+            raise Violation(f"{by} accuses a correct witness")
+
+    guilty: Callable[[], set[bytes]] = staticmethod(lambda: set())
+    """The voting keys of whoever lies or was put back."""
+
+    @property
+    def _guilty_keys(self) -> set[bytes]:
+        return self.guilty()
+
+    def _remember_blocks(self, effect: Journal) -> None:
+        for block in effect.blocks:
+            self.headers[block.header.id] = block.header
+
+    def _votes(self, node: Any, vote: Vote) -> None:
+        """Rules 7, 8, 10 and 13, for one vote that is about to be written."""
+        name, seat, head = node.who.name, self.seat(node), node.parts.core.chain.head
+        where = f"{vote.kind.value} in view {vote.view}"
+        if vote.epoch != head.epoch or vote.view <= head.view:
+            raise Violation(f"{name} cast {where}, which is final already")
+        self._opened(node, vote.epoch)
+        if not seat.is_open:
+            raise Violation(f"{name} voted before it had heard what it signed before its start")
+        if any(conflict(vote, other) for other in seat.reminded):
+            raise Violation(f"{name} contradicts what it was told it had signed: {where}")
+        cast = seat.votes.setdefault((vote.epoch, vote.view), [])
+        if any(conflict(vote, other) for other in cast):
+            self.doubles += 1
+            if node.who.peer not in self.restored:
+                raise Violation(f"{name} cast two votes that convict it: {where}")
+        cast.append(vote)
+        self.add(vote)
+        match vote.kind:
+            case VoteKind.FINALIZE:
+                if self.certain.get((vote.epoch, vote.view, VoteKind.NOTARIZE)) != vote.block:
+                    raise Violation(f"{name} cast {where} for a block that no quorum notarized there")
+            case VoteKind.NOTARIZE:
+                self._notarizes(node, vote, where)
+            case VoteKind.NULLIFY:
+                pass
+
+    def _notarizes(self, node: Any, vote: Vote, where: str) -> None:
+        header = self.headers.get(vote.block)
+        if header is None:
+            raise Violation(f"{node.who.name} cast {where} for a block that it has not kept")
+        is_new = header.view == vote.view
+        below = header.parent if is_new else vote.block
+        if not self._stands(vote.epoch, vote.view, below):
+            raise Violation(f"{node.who.name} cast {where} for a block whose parent is not certified below it")
+        is_leader = vote.view % len(self.keys[vote.epoch]) == vote.witness
+        if is_new and not is_leader and abs(header.time_ms - self.clock(node).wall_ms) > CLOCK_SKEW_MS:
+            raise Violation(f"{node.who.name} cast {where} for a block whose time is not near its clock")
+
+    def _stands(self, epoch: int, view: int, block: bytes) -> bool:
+        """Rule 7: notarized in a view below, and every view between given up."""
+        for at in range(view - 1, -1, -1):
+            if (block == self.bases[epoch]) if at == 0 else self._notarized(epoch, at) == block:
+                return True
+            if (epoch, at, VoteKind.NULLIFY) not in self.certain:
+                return False
+        return False
+
+    def _notarized(self, epoch: int, view: int) -> bytes | None:
+        return self.certain.get((epoch, view, VoteKind.NOTARIZE))
+
+    def _opened(self, node: Any, epoch: int) -> None:
+        seat, keys = self.seat(node), self.keys[epoch]
+        if len(keys) == 1 or len(seat.heard.get(epoch, ())) >= quorum_of(len(keys)) - 1:
+            seat.is_open = True
+
+    def _told(self, node: Any, vote: Vote) -> None:
+        """Rule 11: never before it is on the disk."""
+        seat, keys = self.seat(node), self.keys.get(vote.epoch, [])
+        own = vote.witness < len(keys) and keys[vote.witness] == node.who.voting.public
+        if not own or vote in seat.told:
+            return
+        if vote not in self.journal(node).values():
+            raise Violation(f"{node.who.name} told a vote of view {vote.view} that is not on its disk")
+        seat.told.add(vote)
+
+    def _final(self, node: Any, effect: Commit) -> None:
+        """Rule 9: a quorum finalized the last block."""
+        certificate, last = read_certificate(effect.certificate), effect.step.blocks[-1].header
+        if certificate.kind is not VoteKind.FINALIZE or certificate.block != last.id or not self.is_true(certificate):
+            raise Violation(f"{node.who.name} took block {last.height} for final, which no quorum finalized")
+        for block in effect.step.blocks:
+            self.headers[block.header.id] = block.header
+        if effect.step.head.epoch not in self.bases:
+            self.bases[effect.step.head.epoch] = last.id
+
+    # -- what arrives
+
+    def arriving(self, node: Any, source: bytes, message: Any) -> None:
+        """A message is about to be heard."""
+        if not isinstance(message, OwnVotes):
+            return
+        self._know(node)
+        seat = self.seat(node)
+        if message.token != seat.token or message.epoch != node.parts.core.chain.head.epoch:
+            return
+        if source in node.parts.core.ledger.neighbours.seats() and source != node.who.peer:
+            seat.heard.setdefault(message.epoch, set()).add(source)
+            self._opened(node, message.epoch)
+        place = node.parts.core.chain.place_of(node.who.member)
+        for vote in map(vote_from_value, message.votes):
+            mark = (vote.epoch, vote.view, vote.kind, vote.block)
+            if vote.witness == place and place in self.cast.get(mark, set()):
+                seat.reminded.add(vote)
+
+    def arrived(self, node: Any, message: Any) -> None:
+        """A message was heard, and the machine has outlived it: what convicts somebody in it must be recorded."""
+        replica = node.parts.core.ledger.orderer._replica
+        if not isinstance(message, Voted) or replica is None or node.who.peer in self.liars | self.restored:
+            return
+        epoch, keys, guilty = replica.epoch, self.keys[replica.epoch], self._guilty_keys
+        for vote in map(vote_from_value, message.votes):
+            is_counted = vote.epoch == epoch and replica.floor < vote.view <= replica.view + SEEN_AHEAD_MAX
+            if not is_counted or vote.witness >= len(keys) or keys[vote.witness] not in guilty:
+                continue
+            if vote.witness not in self.cast.get((vote.epoch, vote.view, vote.kind, vote.block), set()):
+                continue
+            seen = self.seat(node).seen.setdefault((vote.epoch, vote.view, vote.witness), [])
+            if any(conflict(vote, other) for other in seen):
+                self.owed.setdefault(keys[vote.witness], node.who.name)
+            seen.append(vote)

@@ -1,0 +1,126 @@
+"""A town whose witnesses quarrel, fail and lie: one seed of `scripts/simulate`.
+
+Faults until `STORM_MS`, all at once; then everything is repaired, except that whoever lies goes on lying. Within
+`HEALED_MS_MAX` all honest machines must have come to one ledger on which every pending entry stands, with nothing left
+to agree on. Rules are watched at every step (`Observer`, `Ballots`).
+"""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+from typing import Any
+
+from ledger.operations.members import is_member
+from tests.simulation.ballots import Violation
+from tests.simulation.life import Town
+from tests.simulation.storms import FAULTS, Storm, drawn
+from tests.simulation.town import HOUR_MS, START_MS, Person
+from tests.simulation.weather import Faults
+
+STORM_MS = 35_000
+WHOLE_MS = 60_000
+HEALED_MS_MAX = 120_000
+LOOK_MS = 2_500
+MACHINES_MAX = 8
+WHIMS = 8
+"""Things each person does during the storm."""
+
+
+class Council(Town):
+    """One seed: n witnesses, some members beside them, and everything that may befall them."""
+
+    def __init__(self, seed: int, *, witnesses: int | None = None, allowed: frozenset[str] | None = None) -> None:
+        dice = random.Random(f"council {seed}")
+        self.n = witnesses if witnesses is not None else dice.choice([1, 2, 3, 4, 4, 4, 7, 7])
+        nodes = max(2, min(MACHINES_MAX, self.n + dice.randrange(3)))
+        names, faults = drawn(dice, set(FAULTS) if allowed is None else set(allowed))
+        super().__init__(seed, faults=faults, job=False, witnesses=self.n, nodes=nodes)
+        everybody = list(self.cluster.nodes.values())
+        self.honest_clock_ms = STORM_MS
+        ballots = self.cluster.observer.ballots
+        ballots.guilty = self._guilty_keys
+        self.storm = Storm(self.cluster, everybody[: self.n], names, STORM_MS)
+        self.speaks_after = dice.random() < 0.5
+        """Whether people go on once all is repaired, or leave it to the machines to finish what they had begun."""
+        for node in everybody:
+            for _ in range(WHIMS):
+                self.cluster.at(self.dice.randrange(1_000, STORM_MS), partial(self._whim, node.who))
+
+    def _guilty_keys(self) -> set[bytes]:
+        ballots = self.cluster.observer.ballots
+        guilty = ballots.liars | ballots.restored
+        return {node.who.voting.public for peer, node in self.cluster.nodes.items() if peer in guilty}
+
+    # -- the whole
+
+    def run(self) -> None:
+        """Faults, then none, then everything honest must be one."""
+        cluster = self.cluster
+        cluster.run(STORM_MS)
+        self.storm.calm()
+        if self.speaks_after:
+            for node in list(cluster.nodes.values()):
+                cluster.at(self.dice.randrange(1, 3_000), partial(self._whim, node.who))
+        end_ms, problem = STORM_MS + HEALED_MS_MAX, "nothing was compared"
+        while cluster.now_ms < end_ms:
+            cluster.run(cluster.now_ms + LOOK_MS)
+            problem = self.difference()
+            if not problem and cluster.now_ms >= WHOLE_MS:
+                break
+        if problem:
+            raise Violation(f"{HEALED_MS_MAX // 1_000} seconds after all was repaired: {problem}")
+        for node in self.honest():
+            cluster.observer.balanced(node)
+        self._nothing_lost()
+        self._guilt_recorded()
+
+    def honest(self) -> list[Any]:
+        """The machines that do not lie and whose owners are members."""
+        return [
+            node
+            for node in self.cluster.nodes.values()
+            if node.liar is None and is_member(node.parts.core.chain.state, node.who.member)
+        ]
+
+    def difference(self) -> str:
+        """What is not one yet among honest machines; empty where all is."""
+        nodes, restored = self.honest(), self.cluster.observer.lost_pending
+        down = [node.who.name for node in nodes if not self.cluster.is_up(node)]
+        if down:
+            return f"{down[0]} is down"
+        heads = {(node.parts.core.chain.head.height, node.parts.core.chain.state.root) for node in nodes}
+        if len(heads) != 1:
+            return f"heights differ: {sorted(height for height, _ in heads)}"
+        keys = {self.cluster.nodes[peer].who.working.public for peer in restored}
+        for node in nodes:
+            for entry in node.parts.core.ledger.pool.all():
+                lasts = entry.until_ms >= node.parts.core.chain.head.time_ms and entry.until_ms > START_MS + HOUR_MS
+                if lasts and entry.key not in keys:
+                    return f"{node.who.name} still waits for {entry.name} number {entry.sequence}"
+            replica = node.parts.core.ledger.orderer._replica
+            if replica is not None and replica.is_working and not keys:
+                return f"{node.who.name} still has something to agree on in view {replica.view}"
+        return ""
+
+    def _nothing_lost(self) -> None:
+        """Invariant 8, except for what a machine had written after the copy that was put back."""
+        observer = self.cluster.observer
+        lost = {self.cluster.nodes[peer].who.working.public for peer in observer.lost_pending}
+        observer.acknowledged = {
+            entry_id: entry
+            for entry_id, entry in observer.acknowledged.items()
+            if entry is None or entry.key not in lost
+        }
+        super()._nothing_lost()
+
+    def _guilt_recorded(self) -> None:
+        """Invariant 7: what one correct witness has seen of two votes stands on the ledger."""
+        ballots, state = self.cluster.observer.ballots, self.honest()[0].parts.core.chain.state
+        put_back = {self.cluster.nodes[peer].who.name for peer in self.cluster.observer.lost_pending}
+        for key, by in ballots.owed.items():
+            if by not in put_back and state.raw(b"evidence/" + key) is None:
+                raise Violation(f"{by} saw two votes that convict a witness, and the ledger does not say so")
+
+
+__all__ = ["Council", "Faults", "Person", "Violation"]

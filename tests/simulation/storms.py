@@ -1,0 +1,218 @@
+"""The faults that a council of witnesses lives through, each with a name, drawn and let loose from the seed.
+
+What happens to single messages and effects stands in `weather`; here are the faults that have a beginning and an end:
+partitions, machines without power, old disks put back, clocks that jump. A witness that lies, whose journal was put
+back or whose clock is far off counts among the f that may fail; there are never more of those.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.simulation.liars import TRICKS, Liar
+from tests.simulation.weather import Faults
+
+FAULTS = {
+    "loss": "messages are lost",
+    "delay": "messages take up to 0.8 seconds",
+    "duplication": "messages arrive twice",
+    "reordering": "a connection does not keep the order",
+    "corruption": "a bit of a message is flipped",
+    "breaks": "connections end and are dialled again",
+    "partition": "the network is in two parts, noticed or not",
+    "one-way": "one direction between two machines is dead, and nobody notices",
+    "crash": "a machine loses its power between two effects: what was synced stays, the rest is gone",
+    "blackout": "all witnesses lose their power at once",
+    "old-database": "a machine's database is put back from an older copy; its journal of votes stays",
+    "old-disk": "a machine's database and journal are put back from an older copy",
+    "skew": "clocks are up to 50 seconds wrong",
+    "jump": "a clock jumps by up to an hour, and back",
+    "liar": "up to f witnesses lie",
+}
+SKEW_MS_MAX = 50_000
+JUMP_MS_MAX = 3_600_000
+DOWN_MS = 4_000
+"""Putting a disk back takes longer than any message is under way."""
+
+
+def drawn(dice: Any, allowed: set[str]) -> tuple[frozenset[str], Faults]:
+    """Which faults a seed has, and how bad those of messages and effects are."""
+    names = frozenset(name for name in FAULTS if dice.random() < 0.5 and name in allowed)
+    faults = Faults(
+        loss=dice.choice([0.02, 0.1, 0.3]) if "loss" in names else 0.0,
+        twice=dice.choice([0.1, 0.3]) if "duplication" in names else 0.0,
+        damage=dice.choice([0.002, 0.02]) if "corruption" in names else 0.0,
+        delay_ms=dice.choice([50, 300, 800]) if "delay" in names else dice.choice([5, 20]),
+        cut=dice.choice([0.0005, 0.002, 0.005]) if "crash" in names else 0.0,
+        break_ms=dice.choice([1_000, 5_000]) if "breaks" in names else 0,
+        in_order="reordering" not in names,
+        linger_ms=500,
+    )
+    return names, faults
+
+
+class Storm:
+    """What befalls the machines of one council until `end_ms`."""
+
+    def __init__(self, cluster: Any, witnesses: list[Any], names: frozenset[str], end_ms: int) -> None:
+        self.cluster = cluster
+        self.dice = cluster.dice
+        self.witnesses = witnesses
+        self.names = names
+        self.end_ms = end_ms
+        self.happened: dict[str, int] = {}
+        self._failing: set[bytes] = set()
+        """Witnesses that count among the f."""
+        self._copies: dict[bytes, list[tuple[Any, ...]]] = {}
+        if "skew" in names:
+            for node in cluster.nodes.values():
+                node.skew_ms = self.dice.randrange(-SKEW_MS_MAX, SKEW_MS_MAX)
+        if "liar" in names:
+            for node in self.dice.sample(witnesses, self._left()):
+                self._lies(node)
+        for name, act, mean_ms in (
+            ("partition", self._part, 8_000),
+            ("one-way", self._block, 5_000),
+            ("blackout", self._blackout, 9_000),
+            ("old-database", self._old_database, 9_000),
+            ("old-disk", self._old_disk, 9_000),
+            ("jump", self._jump, 8_000),
+        ):
+            if name in names:
+                self._again(name, act, mean_ms)
+        if names & {"old-database", "old-disk"}:
+            self._copy()
+
+    def _again(self, name: str, act: Any, mean_ms: int) -> None:
+        def go() -> None:
+            if self.cluster.now_ms < self.end_ms:
+                self.happened[name] = self.happened.get(name, 0) + 1
+                act()
+                self._again(name, act, mean_ms)
+
+        self.cluster.at(1 + int(self.dice.expovariate(1 / mean_ms)), go)
+
+    # -- the f that may fail
+
+    def _seated(self) -> list[Any]:
+        """The witnesses of whoever is furthest."""
+        nodes = [node for node in self.cluster.nodes.values() if node.liar is None]
+        chain = max((node.parts.core.chain for node in nodes), key=lambda one: one.head.height)
+        keys = set(chain.voting_keys)
+        return [node for node in self.cluster.nodes.values() if node.who.voting.public in keys]
+
+    def _left(self) -> int:
+        """How many more may fail."""
+        seated = self._seated()
+        return (len(seated) - 1) // 3 - sum(node.who.peer in self._failing for node in seated)
+
+    def _may_fail(self, node: Any) -> bool:
+        """Whether this one may fail now; counts as failing from now on."""
+        if node.who.peer in self._failing:
+            return True
+        if node in self._seated() and self._left() <= 0:
+            return False
+        self._failing.add(node.who.peer)
+        return True
+
+    def _lies(self, node: Any) -> None:
+        self._failing.add(node.who.peer)
+        self.cluster.observer.ballots.liars.add(node.who.peer)
+        tricks = self.dice.sample(TRICKS, self.dice.randrange(1, 6))
+        node.liar = Liar(self.cluster, node, frozenset(tricks))
+
+    # -- the network
+
+    def _part(self) -> None:
+        cluster, links, dice = self.cluster, self.cluster.links, self.dice
+        sides = {peer: dice.randrange(2) for peer in cluster.nodes}
+        crossing = [(one, two) for one in sides for two in sides if sides[one] != sides[two]]
+        if dice.random() < 0.5:
+            links.parted = sides
+            for pair in crossing:
+                links.cut(pair)
+        else:
+            links.blocked |= set(crossing)
+
+        def heal() -> None:
+            if links.parted is sides:
+                links.parted = {}
+            links.blocked -= set(crossing)
+
+        cluster.at(dice.randrange(500, 10_000), heal)
+
+    def _block(self) -> None:
+        peers = list(self.cluster.nodes)
+        pairs = {(self.dice.choice(peers), self.dice.choice(peers)) for _ in range(self.dice.randrange(1, 5))}
+        self.cluster.links.blocked |= pairs
+
+        def heal() -> None:
+            self.cluster.links.blocked -= pairs
+
+        self.cluster.at(self.dice.randrange(500, 10_000), heal)
+
+    # -- machines
+
+    def _blackout(self) -> None:
+        for node in self.witnesses:
+            if self.cluster.is_up(node):
+                self.cluster.power_cut(node)
+
+    def _copy(self) -> None:
+        """Somebody makes a copy of a disk now and then."""
+        if self.cluster.now_ms >= self.end_ms:
+            return
+        node = self.dice.choice(list(self.cluster.nodes.values()))
+        disk = node.disk
+        database = (disk.pairs, disk.meta, disk.pending, disk.kept, disk.blocks, disk.ids)
+        copies = self._copies.setdefault(node.who.peer, [])
+        copies.append((*(type(part)(part) for part in database), list(disk.journal)))
+        self.cluster.at(self.dice.randrange(200, 3_000), self._copy)
+
+    def _old_database(self) -> None:
+        self._put_back(journal=False)
+
+    def _old_disk(self) -> None:
+        self._put_back(journal=True)
+
+    def _put_back(self, *, journal: bool) -> None:
+        having = [peer for peer in self.cluster.nodes if self._copies.get(peer)]
+        if not having:
+            return
+        node = self.cluster.nodes[self.dice.choice(having)]
+        copy = self.dice.choice(self._copies[node.who.peer])
+        if not self.cluster.is_up(node) or (journal and not self._may_fail(node)):
+            return
+        observer = self.cluster.observer
+
+        def mend() -> None:
+            disk = node.disk
+            disk.pairs, disk.meta, disk.pending, disk.kept, disk.blocks, disk.ids = (type(part)(part) for part in copy[:6])
+            if journal:
+                disk.journal = list(copy[6])
+                observer.ballots.restored.add(node.who.peer)
+            observer.lost_pending.add(node.who.peer)
+
+        self.cluster.power_cut(node, down_ms=DOWN_MS, mend=mend)
+
+    def _jump(self) -> None:
+        node = self.dice.choice(list(self.cluster.nodes.values()))
+        if not self._may_fail(node):
+            return
+        before_ms = node.skew_ms
+        node.skew_ms = self.dice.randrange(-JUMP_MS_MAX, JUMP_MS_MAX)
+
+        def back() -> None:
+            node.skew_ms = before_ms
+
+        self.cluster.at(self.dice.randrange(1_000, 15_000), back)
+
+    # -- the end
+
+    def calm(self) -> None:
+        """Everything is repaired; whoever lies goes on lying."""
+        self.cluster.calm()
+        self.cluster.links.parted = {}
+        self.cluster.links.blocked.clear()
+        for node in self.cluster.nodes.values():
+            node.skew_ms = max(-20_000, min(20_000, node.skew_ms))
