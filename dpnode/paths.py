@@ -43,6 +43,11 @@ class Home:
         return self.root / "votes"
 
     @property
+    def votes_next(self) -> Path:
+        """A fresh voting key and its journal, until the members' ledger lets it follow the one in `votes`."""
+        return self.root / "votes.next"
+
+    @property
     def files(self) -> Path:
         """Job files by hash."""
         return self.root / "files"

@@ -15,6 +15,7 @@ from typing import Any
 from dpnode.errors import FailKind, Problem
 from dpnode.identity.private_files import read_private, write_private
 from dpnode.identity.seal import seal_root, sealed_root, unseal_root
+from dpnode.identity.voting_key import make_next, promote_next, voting_key_in
 from dpnode.identity.words import ENTROPY_BYTES, entropy_of, root_key, root_seed
 from dpnode.paths import Home
 from ledger.canonical import NotCanonical, decode, encode
@@ -103,7 +104,7 @@ class Identity:
             network_seed=_seed(home, "network"),
             sealing_seed=sealing_seed,
             sealing=wanted["sealing"],
-            voting=load_voting_key(home),
+            voting=voting_key_in(home.votes),
             certificate=certificate,
             words_confirmed=sealed_root(home) is None,
         )
@@ -136,7 +137,8 @@ def make_identity(home: Home, entropy: bytes, *, name: str, passphrase: str | No
     called = check_name(name) if name else "node-" + show_id(Kind.MEMBER, member).partition("-")[2][:6]
     for kind, seed in seeds.items():
         write_private(home.keys / f"{kind}.seed", seed)
-    make_voting_key(home)
+    make_next(home)
+    promote_next(home)
     if not confirmed:
         seal_root(home, member, entropy, passphrase)
     # Last, because it is what makes the home have an identity: an interrupted init can simply be run again.
@@ -164,19 +166,6 @@ def with_root(home: Home, *, passphrase: str | None = None, words: str | None = 
     if member_id(root_0.public, next_root_hash(root_1.public)) != identity.member:
         raise Problem(FailKind.REFUSED, "these words are another member's, not this node's")
     return RootKeys(root_0=root_0, root_0_seed=root_seed(entropy, 0), root_1=root_1.public)
-
-
-def load_voting_key(home: Home) -> SigningKey | None:
-    """The voting key beside the vote journal; None where it is gone."""
-    path = home.votes / "voting.seed"
-    return SigningKey(_read_seed(path)) if path.exists() else None
-
-
-def make_voting_key(home: Home) -> SigningKey:
-    """A new voting key; the old one, if any, is destroyed. Only for an empty vote journal."""
-    seed = os.urandom(SEED_BYTES)
-    write_private(home.votes / "voting.seed", seed)
-    return SigningKey(seed)
 
 
 def sealing_public(seed: bytes) -> bytes:
