@@ -85,6 +85,7 @@ class Ballots:
         seat.token, seat.is_open = 0, False
         seat.heard.clear()
         seat.seen.clear()
+        seat.held, seat.records = {}, 0
         self._know(node)
 
     def _know(self, node: Any) -> None:
@@ -97,8 +98,6 @@ class Ballots:
     def journal(self, node: Any) -> dict[bytes, Vote]:
         """The votes in a machine's journal."""
         seat, records = self.seat(node), node.disk.journal
-        if len(records) < seat.records:
-            seat.held, seat.records = {}, 0
         for record in records[seat.records :]:
             if record.kind == Kind.BALLOT:
                 seat.held[record.body] = vote_from_value(decode(record.body))

@@ -18,6 +18,8 @@ from typing import Any
 from dpnode.shelf import Founded, pending_row, served_range, step_commit
 from dpnode.store.rows import Commit as StoreCommit
 from dpnode.voting import halt_record, records_of
+from ledger.consensus.votes import read_certificate, vote_from_value
+from ledger.errors import RemoteError
 from protocol.effects import (
     Addresses,
     Commit,
@@ -32,7 +34,7 @@ from protocol.effects import (
     ServeRange,
 )
 from protocol.inputs import Input, Now, Quiet, Received, Stored, Tick
-from protocol.messages import write_message
+from protocol.messages import OwnVotes, read_message, write_message
 from tests.simulation.links import Links, pair_of
 from tests.simulation.memo import memoised
 from tests.simulation.observer import Observer
@@ -62,13 +64,6 @@ class Node:
     """What this machine makes of its core's words, if it lies (`tests.simulation.liars.Liar`)."""
 
 
-@dataclass(order=True)
-class _Event:
-    at_ms: int
-    number: int
-    act: Callable[[], None] = field(compare=False)
-
-
 class Cluster:
     """The nodes, what is between them, and the time."""
 
@@ -92,7 +87,7 @@ class Cluster:
         self.after_start: Callable[[Node], None] = lambda node: None
         self.on_effect: Callable[[Node, Effect], None] = lambda node, effect: None
         self.build: Callable[[Person, Disk], Parts] = build
-        self._queue: list[_Event] = []
+        self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._written: tuple[Any, bytes] = (None, b"")
         for name in names:
@@ -102,14 +97,13 @@ class Cluster:
 
     def at(self, after_ms: int, act: Callable[[], None]) -> None:
         self._count += 1
-        heapq.heappush(self._queue, _Event(self.now_ms + after_ms, self._count, act))
+        heapq.heappush(self._queue, (self.now_ms + after_ms, self._count, act))
 
     def run(self, until_ms: int) -> None:
         """Everything up to this moment."""
-        while self._queue and self._queue[0].at_ms <= until_ms:
-            event = heapq.heappop(self._queue)
-            self.now_ms = event.at_ms
-            event.act()
+        while self._queue and self._queue[0][0] <= until_ms:
+            self.now_ms, _, act = heapq.heappop(self._queue)
+            act()
         self.now_ms = until_ms
 
     def clock(self, node: Node) -> Now:
@@ -169,6 +163,8 @@ class Cluster:
         self.trace.update(event.frame)
         if node.liar is not None and message is not None:
             node.liar.hears(message)
+        if message is None:
+            message = _answer(event.frame)
         incarnation = node.incarnation
         self.observer.ballots.arriving(node, source, message)
         self.give(node, event)
@@ -294,3 +290,18 @@ class Cluster:
     def calm(self) -> None:
         """No more faults: from here on everything must become one."""
         self.faults = replace(Faults(), delay_ms=20)
+
+
+def _answer(frame: bytes) -> OwnVotes | None:
+    """A damaged answer to what a witness signed before counts, if it still reads as one."""
+    try:
+        message = read_message(frame)
+        if isinstance(message, OwnVotes):
+            for value in message.votes:
+                vote_from_value(value)
+            for certificate in message.certificates:
+                read_certificate(certificate)
+            return message
+    except RemoteError:
+        pass
+    return None

@@ -11,12 +11,11 @@ import random
 from functools import partial
 from typing import Any
 
+from ledger.fold import check_includable
 from ledger.operations.members import is_member
 from tests.simulation.ballots import Violation
 from tests.simulation.life import Town
 from tests.simulation.storms import FAULTS, Storm, drawn
-from tests.simulation.town import HOUR_MS, START_MS, Person
-from tests.simulation.weather import Faults
 
 STORM_MS = 35_000
 WHOLE_MS = 60_000
@@ -94,14 +93,21 @@ class Council(Town):
             return f"heights differ: {sorted(height for height, _ in heads)}"
         keys = {self.cluster.nodes[peer].who.working.public for peer in restored}
         for node in nodes:
-            for entry in node.parts.core.ledger.pool.all():
-                lasts = entry.until_ms >= node.parts.core.chain.head.time_ms and entry.until_ms > START_MS + HOUR_MS
-                if lasts and entry.key not in keys:
-                    return f"{node.who.name} still waits for {entry.name} number {entry.sequence}"
+            if (waiting := self._includable(node)) is not None and waiting.key not in keys:
+                return f"{node.who.name} still waits for {waiting.name} number {waiting.sequence}"
             replica = node.parts.core.ledger.orderer._replica
             if replica is not None and replica.is_working and not keys:
                 return f"{node.who.name} still has something to agree on in view {replica.view}"
         return ""
+
+    def _includable(self, node: Any) -> Any:
+        """An entry that a block made now would take, so that nobody had a reason to leave it out so long."""
+        chain, core = node.parts.core.chain, node.parts.core
+        time_ms = max(self.cluster.clock(node).wall_ms, chain.head.time_ms + 1)
+        for entry in core.ledger.pool.all():
+            if check_includable(chain.state, chain.network, entry, time_ms, chain.charter.limits) is None:
+                return entry
+        return None
 
     def _nothing_lost(self) -> None:
         """Invariant 8, except for what a machine had written after the copy that was put back."""
@@ -121,6 +127,3 @@ class Council(Town):
         for key, by in ballots.owed.items():
             if by not in put_back and state.raw(b"evidence/" + key) is None:
                 raise Violation(f"{by} saw two votes that convict a witness, and the ledger does not say so")
-
-
-__all__ = ["Council", "Faults", "Person", "Violation"]

@@ -1,8 +1,8 @@
 """Witnesses who lie: a whole core that follows the rules, and around it a hostile peer with the same key.
 
 The core keeps it in the conversation; `instead` says what goes out in place of each message, `mischief` what besides.
-A liar may sign whatever it likes under its own key, and says so to the observer, which counts every vote ever cast; what
-it says in the name of others it cannot sign. Each liar has a few tricks, drawn from the seed.
+A liar may sign whatever it likes under its own key, and says so to the observer, which counts every vote ever
+cast; what it says in the name of others it cannot sign. Each liar has a few tricks, drawn from the seed.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from protocol.messages import (
     Stands,
     Voted,
 )
+from tests.simulation.links import flipped
 
 TRICKS = (
     "two-votes",
@@ -207,9 +208,8 @@ class Liar:
             if peer != self.node.who.peer and self.dice.random() < 0.3:
                 frame = self.dice.randbytes(self.dice.randrange(1, 80))
                 if self._said and self.dice.random() < 0.7:
-                    frame = bytearray(self.cluster.frame(self.dice.choice(self._said)))
-                    frame[self.dice.randrange(len(frame))] ^= 1 << self.dice.randrange(8)
-                self.cluster.links.send(self.node.who.peer, peer, bytes(frame))
+                    frame = flipped(self.cluster.frame(self.dice.choice(self._said)), self.dice)
+                self.cluster.links.send(self.node.who.peer, peer, frame)
 
     def _stale(self) -> None:
         if self._said:
@@ -240,7 +240,10 @@ class Liar:
         self._tell_some(Voted(votes=[vote_to_value(one) for one in votes]))
         self._tell_some(
             OwnVotes(
-                certificates=[], epoch=replica.epoch, token=replica._book.barrier.token, votes=list(map(vote_to_value, votes))
+                certificates=[],
+                epoch=replica.epoch,
+                token=replica._book.barrier.token,
+                votes=list(map(vote_to_value, votes)),
             )
         )
 
@@ -297,7 +300,9 @@ class Liar:
         self._tell_some(NewHead(height=height, block=self.dice.randbytes(32)))
         view = replica.view + self.dice.randrange(1, 10_000)
         self._tell_some(Stands(epoch=replica.epoch, floor=view - 1, view=view, works=True))
-        self._tell_some(AskViews(epoch=replica.epoch, views=[max(1, replica.view - 1)], blocks=[self.dice.randbytes(32)]))
+        self._tell_some(
+            AskViews(epoch=replica.epoch, views=[max(1, replica.view - 1)], blocks=[self.dice.randbytes(32)])
+        )
 
     def _eager(self) -> None:
         """Everything at once, for views that nobody is in yet."""

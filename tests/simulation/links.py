@@ -6,7 +6,9 @@ arrive for a while, and the others learn late that it is gone. A blocked directi
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from protocol.inputs import PeerConnected, PeerLost, Received
@@ -94,7 +96,7 @@ class Links:
             after_ms = cluster.dice.randrange(1, linger_ms + 1)
             self._lingering[self.open.pop(pair)] = (peer, cluster.now_ms + after_ms)
             self._lose(other, peer, after_ms)
-            cluster.at(after_ms + cluster.dice.randrange(2, 1_000), lambda pair=pair: self._dial(pair))
+            cluster.at(after_ms + cluster.dice.randrange(2, 1_000), partial(self._dial, pair))
 
     def _lose(self, peer: bytes, other: bytes, after_ms: int) -> None:
         node = self._cluster.nodes[peer]
@@ -119,9 +121,7 @@ class Links:
         for _ in range(2 if faults.twice and dice.random() < faults.twice else 1):
             carried, said = frame, message
             if faults.damage and dice.random() < faults.damage:
-                at = dice.randrange(len(frame))
-                carried = frame[:at] + bytes([frame[at] ^ (1 << dice.randrange(8))]) + frame[at + 1 :]
-                said = None
+                carried, said = flipped(frame, dice), None
             at_ms = cluster.now_ms + dice.randrange(1, faults.delay_ms + 1)
             if faults.in_order:
                 at_ms = self._last[connection, target] = max(at_ms, self._last.get((connection, target), 0))
@@ -146,3 +146,9 @@ class Links:
 def pair_of(one: bytes, two: bytes) -> Pair:
     """The name of a connection, whoever made it."""
     return (one, two) if one < two else (two, one)
+
+
+def flipped(frame: bytes, dice: random.Random) -> bytes:
+    """A frame in which one bit is another."""
+    at = dice.randrange(len(frame))
+    return frame[:at] + bytes([frame[at] ^ (1 << dice.randrange(8))]) + frame[at + 1 :]

@@ -12,7 +12,7 @@ from ledger.block import read_block
 from ledger.entry import Entry, entry_from_value
 from ledger.queries import unbalanced
 from protocol.effects import Commit, Effect, Final, Recorded, Send
-from protocol.limits import POOL_ENTRIES_MAX
+from protocol.limits import CLOCK_TOLERANCE_MS, POOL_ENTRIES_MAX
 from protocol.messages import Adverts, Entries, Hello, NewHead, Talk
 from tests.simulation.ballots import EVIDENCE, Ballots, Violation
 
@@ -82,7 +82,10 @@ class Observer:
                         entry_id, None if kept is None else entry_from_value([kept.body, kept.signature])
                     )
             case Final(outcome="entry.lapsed" | "entry.sequence-used"):
-                if effect.entry_id in self.standing:
+                if abs(node.skew_ms) > CLOCK_TOLERANCE_MS:
+                    # Whose clock is wrong gives up what the others may still record.
+                    self.acknowledged.pop(effect.entry_id, None)
+                elif effect.entry_id in self.standing:
                     raise Violation(f"{node.who.name} called an entry lapsed that is final")
             case Commit() if node.parts.core.ledger.orderer.is_alone:
                 last = effect.step.blocks[-1].header.id

@@ -187,7 +187,9 @@ class Storm:
 
         def mend() -> None:
             disk = node.disk
-            disk.pairs, disk.meta, disk.pending, disk.kept, disk.blocks, disk.ids = (type(part)(part) for part in copy[:6])
+            disk.pairs, disk.meta, disk.pending, disk.kept, disk.blocks, disk.ids = (
+                type(part)(part) for part in copy[:6]
+            )
             if journal:
                 disk.journal = list(copy[6])
                 observer.ballots.restored.add(node.who.peer)

@@ -218,9 +218,7 @@ def joining(guest: Person, founded: Founded, invite: SigningKey, *, sequence: in
         guest.root,
     )
     machine = sign_statement("peer", {"member": guest.member, "network": name}, guest.machine)
-    key = sign_statement(
-        "key", {"key": guest.working.public, "member": guest.member, "network": name}, guest.working
-    )
+    key = sign_statement("key", {"key": guest.working.public, "member": guest.member, "network": name}, guest.working)
     operation: dict[str, Any] = {
         "consent": consent.to_value(),
         "key": key.to_value(),
