@@ -24,7 +24,7 @@ from dpnode.store.store import Store
 from dpnode.voting import remembered
 from ledger.chain import Chain
 from ledger.charter import Charter
-from ledger.keys import MemberId
+from ledger.keys import MemberId, SigningKey
 from ledger.names import Kind, short
 from protocol.capability.catalogue import Catalogue
 from protocol.capability.definition_files import read_definition
@@ -140,7 +140,7 @@ async def assemble(
     core = Core(
         chain,
         Self(member=identity.member, peer=peer, signer=identity.working),
-        voter=voter_of(chain, identity, records),
+        voter=voter_of(chain, identity.voting, records),
         pending=pending_entries(await store.pending()),
         directory=directory,
         conversation=conversation,
@@ -166,9 +166,9 @@ def _place_of(directory: DirectoryPeer, member: bytes) -> Place | None:
     return None if advert is None else advert.place
 
 
-def voter_of(chain: Chain, identity: Identity, records: list[Record] | None) -> Voter:
+def voter_of(chain: Chain, key: SigningKey | None, records: list[Record] | None) -> Voter:
     """The voting key and what its journal remembers; without a key where it must not sign, with the reason."""
-    if identity.voting is None:
+    if key is None:
         return Voter(key=None, why="this machine does not hold the witness's voting key")
     if records is None:
         return Voter(key=None, why="the journal of votes is missing: this witness votes no more under its key")
@@ -183,4 +183,4 @@ def voter_of(chain: Chain, identity: Identity, records: list[Record] | None) -> 
         return Voter(
             key=None, why="the database is older than the journal of votes: a backup was put back; it votes no more"
         )
-    return Voter(key=identity.voting, memory=memory)
+    return Voter(key=key, memory=memory)

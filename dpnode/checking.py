@@ -28,14 +28,16 @@ BLOCKS_BYTES = 128 << 10
 async def check_signatures(node: Node) -> None:
     """Keep `checked` at the head, whenever the ledger has moved and there is nothing more urgent to do.
 
-    A witness alone has checked every signature itself before it voted and has nothing to do here.
+    A witness alone has checked every signature itself before it voted and has nothing to do here while it is alone.
     """
-    if is_own_witness(node):
-        return
     checked = decode((await node.store.meta()).get(META_CHECKED, encode(0)))
     while True:
         moved = node.moved
         core = node.core
+        if is_own_witness(node):
+            checked = core.chain.head.height
+            await moved.wait()
+            continue
         is_behind = core.ledger.sync.target > core.chain.head.height or core.ledger.sync.is_busy
         if checked >= core.chain.head.height or is_behind or len(core.ledger.pool):
             await moved.wait()
@@ -45,7 +47,7 @@ async def check_signatures(node: Node) -> None:
         if wrong is not None:
             said = f"block {wrong[0]} holds {wrong[1]}: its witnesses certified what nobody signed; ask the members"
             log.error("%s", said)
-            node.alarms.append(said)
+            node.alarm(said)
             return
         checked = blocks[-1].height if blocks else core.chain.head.height
         await node.store.commit(Commit(meta=[(META_CHECKED, encode(checked))]))

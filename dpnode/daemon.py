@@ -10,6 +10,7 @@ import logging
 import signal
 from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import trio
@@ -18,7 +19,7 @@ from config.settings import Settings
 from dpnode.answers.capability import reload_offers
 from dpnode.answers.network import addresses_of, answer_guest
 from dpnode.answers.registry import answer
-from dpnode.assembly import assemble, load_chain
+from dpnode.assembly import assemble, load_chain, voter_of
 from dpnode.checking import check_signatures
 from dpnode.control.answers import Answer
 from dpnode.control.questions.base import Question
@@ -28,6 +29,7 @@ from dpnode.errors import FailKind, Problem
 from dpnode.files import serve_file
 from dpnode.gate import machine_named
 from dpnode.identity.identity import Identity
+from dpnode.identity.voting_key import ensure_pair, voting_key_in
 from dpnode.net import (
     JOIN_PROTOCOL,
     Frame,
@@ -47,16 +49,14 @@ from dpnode.net.api import CannotListen, PeerId, PortTaken
 from dpnode.net.room import Net
 from dpnode.node import Node
 from dpnode.paths import Home
+from dpnode.seat import Seat
 from dpnode.shelf import Founded, founding_commit, read_founded
-from dpnode.store.errors import JournalLost, StoreCorrupt, StoreError
-from dpnode.store.journal import Record
+from dpnode.store.errors import StoreCorrupt, StoreError
 from dpnode.store.store import Store, open_store
 from dpnode.talk import Talk
-from dpnode.voting import VoteBook, open_votes, remembered
-from ledger.chain import Chain
 from ledger.names import Kind, show_id
 from ledger.operations.members import member_of_peer
-from protocol.inputs import Offered, PeerConnected, PeerLost, Reachable, Received
+from protocol.inputs import Offered, PeerConnected, PeerLost, Reachable, Received, Reseated
 
 log = logging.getLogger("dpnode.daemon")
 EVENTS_WAITING_MAX = 256
@@ -70,7 +70,9 @@ def run_daemon(home: Home, settings: Settings, ready: Callable[[dict[str, Any]],
     """
     identity = Identity.load(home)
     with ExitStack() as held:
-        trio.run(_Daemon(home, settings, identity, ready, held).run)
+        seat = Seat(home, identity.member)
+        held.callback(seat.close)
+        trio.run(_Daemon(home, settings, identity, ready, seat).run)
 
 
 class _Daemon:
@@ -80,17 +82,16 @@ class _Daemon:
         settings: Settings,
         identity: Identity,
         ready: Callable[[dict[str, Any]], None],
-        held: ExitStack,
+        seat: Seat,
     ) -> None:
         self._home = home
         self._settings = settings
         self._identity = identity
         self._ready = ready
-        self._held = held
+        self._seat = seat
         self._node: Node
         self._nursery: trio.Nursery
         self._changing = trio.Lock()
-        self._votes: VoteBook | None = None
 
     async def run(self) -> None:
         """The whole life of the node; raises `Problem` alone, however deep in the nurseries it arose."""
@@ -114,9 +115,12 @@ class _Daemon:
                 storing.cancel_scope.cancel()
 
     async def _live(self, store: Store) -> None:
-        node = self._node = Node(self._home, self._settings, self._identity, store)
-        node.begin = self._begin
         founded = read_founded(await store.meta())
+        if founded is None:
+            ensure_pair(self._home)
+            self._identity = replace(self._identity, voting=voting_key_in(self._home.votes))
+        node = self._node = Node(self._home, self._settings, self._identity, store)
+        node.begin, node.seat = self._begin, self._seat
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             node.on_talk = Talk(node, nursery).perform
@@ -245,11 +249,11 @@ class _Daemon:
     async def _assemble(self, founded: Founded) -> None:
         node = self._node
         chain = await load_chain(node.store, founded.charter)
-        records = self._open_journal(chain)
+        records = self._seat.open(chain)
         node.parts = await assemble(
             node.store,
             chain,
-            identity=self._identity,
+            identity=replace(self._identity, voting=self._seat.key),
             settings=self._settings,
             home=self._home.root,
             peer=peer_id_of(self._identity.network_seed),
@@ -258,23 +262,29 @@ class _Daemon:
         node.parts.core.introducers |= node.gate.introducers
         node.founded = founded
 
-    def _open_journal(self, chain: Chain) -> list[Record] | None:
-        """What the journal of votes holds; made for a key that never sat, since a seat may come at any time."""
-        key = self._identity.voting
-        sat = key is not None and key.public in chain.voting_keys and chain.head.height > 0
-        try:
-            journal, records = self._held.enter_context(open_votes(self._home.votes, create=not sat))
-            self._votes = VoteBook(journal, remembered(records))
-        except JournalLost as lost:
-            log.error("%s", lost)
-            return None
-        return records
+    async def _keep_seat(self) -> None:
+        """Whenever the witnesses have changed: take the pair of key and journal into use that the ledger now names."""
+        node, chain, seat = self._node, self._node.core.chain, self._seat
+        assert node.driver is not None
+        epoch = 0
+        while True:
+            moved = node.moved
+            if chain.head.epoch != epoch:
+                epoch = chain.head.epoch
+                if seat.must_change(chain):
+                    # The old key has no seat any more, so the core votes with none until it hears of the new one.
+                    # Waits for the disk here, once per seat: nothing of the core runs meanwhile.
+                    records = seat.open(chain)
+                    node.driver.votes = seat.book
+                    await node.driver.give(Reseated(voter=voter_of(chain, seat.key, records)))
+            await moved.wait()
 
     async def _drive(self) -> None:
         node = self._node
         assert node.parts is not None and node.net is not None
-        node.driver = Driver(node.core, node.store, node.net, self._votes, node.tell, node.negotiated)
+        node.driver = Driver(node.core, node.store, node.net, self._seat.book, node.tell, node.negotiated)
         self._nursery.start_soon(node.driver.run)
+        self._nursery.start_soon(self._keep_seat)
         self._nursery.start_soon(check_signatures, node)
         await node.driver.give(Reachable(addresses=tuple(addresses_of(node))))
         own = reload_offers(node)

@@ -24,17 +24,20 @@ from dpnode.gate import LedgerGate
 from dpnode.identity.identity import Identity
 from dpnode.net.room import Net
 from dpnode.paths import Home
+from dpnode.seat import Seat
 from dpnode.shelf import Founded
 from dpnode.store.store import Store
 from ledger.canonical import Value
 from ledger.entry import Entry
 from protocol.core import Core
-from protocol.effects import Effect, Final, HeadMoved, Negotiated, NotRecorded, Recorded
+from protocol.effects import Alarm, Effect, Final, HeadMoved, Negotiated, NotRecorded, Recorded
 from protocol.inputs import Carry, Negotiate, Submit
 from protocol.negotiation import effects as said
 
 ENTRY_LIFE_MS = 7 * 86_400_000
 """How long an entry made by a command may wait to be included: a week offline loses nothing."""
+ALARMS_KEPT = 16
+"""Of a sentence each; one that repeats is kept once."""
 CHANGES_KEPT = 256
 """Lines of conversations kept for those who begin to watch late."""
 
@@ -71,6 +74,8 @@ class Node:
         self.founded: Founded | None = None
         self.parts: Parts | None = None
         self.driver: Driver | None = None
+        self.seat = Seat(home, identity.member)
+        """The voting key and its journal; the daemon's own, which opens it."""
         self.stop = trio.Event()
         self.moved = trio.Event()
         """Set and replaced at every new head and every change of a conversation."""
@@ -84,7 +89,7 @@ class Node:
         self.reminders: list[str] = []
         """Sentences found at the start, such as an offer file that is broken."""
         self.alarms: list[str] = []
-        """What must not be overlooked: shown first in `status`, never removed while the node runs."""
+        """What must not be overlooked: shown first in `status` until the node is started anew, the newest last."""
         self._tokens = itertools.count(1)
         self._by_token: dict[int, _Wait] = {}
         self._by_entry: dict[bytes, _Wait] = {}
@@ -103,6 +108,11 @@ class Node:
         """The core; raises `Problem` while this home has no network."""
         return self.assembled.core
 
+    def alarm(self, sentence: str) -> None:
+        """Have the owner see a sentence first of all; the last `ALARMS_KEPT` are kept."""
+        if sentence not in self.alarms:
+            self.alarms = [*self.alarms, sentence][-ALARMS_KEPT:]
+
     # -- writing
 
     async def submit(self, operations: Sequence[dict[str, Value]], *, wait_ms: int) -> list[Standing]:
@@ -111,9 +121,7 @@ class Node:
         Returns one standing per operation; not final where `wait_ms` was over before. Raises `Problem` (refused, with
         the rule's code under ``reason``) where a rule already says no; then nothing was signed.
         """
-        event = Submit(
-            operations=tuple(operations), token=next(self._tokens), until_ms=self.until_ms()
-        )
+        event = Submit(operations=tuple(operations), token=next(self._tokens), until_ms=self.until_ms())
         return await self._recorded(event, wait_ms)
 
     async def carry(self, entries: Sequence[Entry], *, wait_ms: int) -> list[Standing]:
@@ -197,6 +205,8 @@ class Node:
                 self.on_talk(effect)
             case HeadMoved():
                 self._move()
+            case Alarm():
+                self.alarm(effect.sentence)
             case _:
                 pass
 

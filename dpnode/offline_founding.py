@@ -10,6 +10,7 @@ from dpnode.control.questions.network import NetworkFound
 from dpnode.errors import FailKind, Problem
 from dpnode.founding import make_network
 from dpnode.identity.identity import Identity
+from dpnode.identity.voting_key import ensure_pair
 from dpnode.paths import Home
 from dpnode.shelf import Founded, founding_commit, read_founded
 from dpnode.store import questions
@@ -20,10 +21,12 @@ from ledger.names import Kind, show_id
 def found(question: Question, home: Home) -> dict[str, Any]:
     """Make the charter and write it as the first commit; raises `Problem`, among others where a daemon runs."""
     assert isinstance(question, NetworkFound)
-    identity = Identity.load(home)
     home.make_folders()
     held = lock.take(home)
     try:
+        if not home.database.exists():
+            ensure_pair(home)
+        identity = Identity.load(home)
         founded = make_network(
             identity, name=question.network_name, purpose=question.purpose, root_seed=question.root_seed
         )

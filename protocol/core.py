@@ -30,6 +30,7 @@ from protocol.inputs import (
     Quiet,
     Reachable,
     Received,
+    Reseated,
     Stored,
     Submit,
     Tick,
@@ -140,6 +141,8 @@ class Core:
                 effects = self.shares.order(event.input, now, event.token)
             case Negotiate():
                 effects = self.conversation.negotiate(event, now)
+            case Reseated():
+                effects = self.ledger.reseated(event.voter, now)
             case _:
                 assert_never(event)
         return self._settle(effects, now)

@@ -103,6 +103,14 @@ class Negotiate:
     token: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reseated:
+    """This machine votes under another key from now on; the one before has no seat any more."""
+
+    voter: Any
+    """A `protocol.replication.orderer.Voter`."""
+
+
 Input = (
     PeerConnected
     | PeerLost
@@ -115,4 +123,5 @@ Input = (
     | Offered
     | Reachable
     | Negotiate
+    | Reseated
 )

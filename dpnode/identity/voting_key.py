@@ -62,6 +62,13 @@ def promote_next(home: Home) -> None:
     sync_folder(home.root)
 
 
+def ensure_pair(home: Home) -> None:
+    """Give a home that belongs to no network a whole pair: what is not whole there has never voted here."""
+    if voting_key_in(home.votes) is None or not has_journal(home.votes):
+        make_next(home)
+        promote_next(home)
+
+
 def destroy(folder: Path) -> None:
     """Remove a pair for good, its seed first, so that nothing can sign once its journal is gone.
 

@@ -172,6 +172,11 @@ class LedgerPeer:
         self.sync.lost(peer)
         self._changed()
 
+    def reseated(self, voter: Voter, now: Now) -> list[Effect]:
+        """The voting key is another one now (V-21)."""
+        self._changed()
+        return self._ordered(self.orderer.reseated(voter, now), now)
+
     def heard_order(self, peer: PeerId, message: Ordering, now: Now) -> list[Effect]:
         """A witness's word."""
         return self._ordered(self.orderer.heard(peer, message, now), now)

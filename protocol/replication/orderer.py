@@ -106,6 +106,10 @@ class Orderer:
             return "asking the other witnesses what it signed before"
         return "" if replica.may_vote else "catching up with what it signed before"
 
+    def standing(self) -> tuple[int, bool] | None:
+        """The view being voted in and whether there is anything to agree on; None where we take no part."""
+        return None if self._replica is None else (self._replica.view, self._replica.is_working)
+
     @property
     def untimely(self) -> int:
         """Proposals in a row that were refused for their time."""
@@ -157,6 +161,13 @@ class Orderer:
         # The set has changed: the old epoch's voting has ended for good. Whoever sat in it still answers with ranges.
         # Who only read how it ended may have been put back, and have voted in this epoch before.
         self._take_seat(is_cleared=is_ordered_here and replica is not None and not replica.is_asking)
+        return self._step(Started(token=self._token), now)
+
+    def reseated(self, voter: Voter, now: Now) -> list[Effect]:
+        """Vote under another key, whose votes before are in its journal; the others are asked as after every start."""
+        assert self._replica is None, "a key that sits is not replaced by one that does not"
+        self._voter, self._halted = voter, voter.memory.halted
+        self._take_seat(is_cleared=False)
         return self._step(Started(token=self._token), now)
 
     def wake_ms(self, now: Now) -> int | None:
