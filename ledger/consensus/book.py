@@ -81,7 +81,7 @@ class Book:
         self.signer = signer
         self.view = floor + 1
         """The view being voted in."""
-        self.tally = Tally(network, epoch, keys)
+        self.tally = Tally(network, epoch, keys, floor=floor)
         self.views = Views(floor)
         self.pace = Pace(len(keys))
         self.barrier = Barrier(len(keys), is_open=is_cleared)
@@ -89,7 +89,7 @@ class Book:
         self.signed_floor = floor
         """The journal's: what is final up to there may not be stored here."""
         self.proposed: dict[int, Proposal] = {}
-        """The first rightly signed proposal of each view above the floor."""
+        """The first rightly signed proposal of this view and of some after it."""
         self.led = 0
         """The last view this witness proposed in."""
         self.is_working = False
@@ -122,6 +122,8 @@ class Book:
         """From here on `view` is voted in."""
         self.view = view
         self.pace.entered(now.monotonic_ms)
+        self.tally.settle(self.views.floor, view)
+        self.proposed = {at: one for at, one in self.proposed.items() if at >= view}
 
     def sign(self, view: int, kind: VoteKind, block: bytes = b"") -> Vote | None:
         """Sign where we may; the certificates that brought us here are written before the vote (V-9)."""
@@ -190,7 +192,6 @@ class Book:
         if view >= self.view:
             self.enter(view + 1, now)
         self.tally.settle(floor, self.view)
-        self.proposed = {at: one for at, one in self.proposed.items() if at > floor}
         self.journaled = {one for one in self.journaled if one[0] > floor}
         self.repair.forget()
 

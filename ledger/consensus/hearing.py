@@ -37,8 +37,7 @@ def heard(book: Book, event: Heard, now: Moment) -> None:
             _proposal(book, word, now)
             _answer_behind(book, peer, word.vote.view, now)
         case Votes():
-            for vote in word.votes:
-                _vote(book, vote, now)
+            _votes(book, word.votes, now)
             _answer_behind(book, peer, max((vote.view for vote in word.votes), default=book.view), now)
         case Certificates():
             _certificates(book, word.certificates, now)
@@ -52,11 +51,12 @@ def heard(book: Book, event: Heard, now: Moment) -> None:
         case Standing():
             _standing(book, event, word, now)
         case AskOwn():
-            if event.place is not None and word.epoch == book.epoch:
+            if event.place is None or word.epoch != book.epoch:
+                return
+            if book.repair.may_answer(peer, "own", now.monotonic_ms, book.pace.delta_ms):
                 book.tell(peer, _own_of(book, event.place, word.token))
         case Own():
-            for vote in word.votes:
-                _vote(book, vote, now)
+            _votes(book, word.votes, now)
             _certificates(book, word.certificates, now)
             if event.place is not None and event.place != book.place and word.epoch == book.epoch:
                 book.barrier.answered(event.place, word.token)
@@ -89,19 +89,30 @@ def _proposal(book: Book, proposal: Proposal, now: Moment) -> None:
     _vote(book, vote, now)
 
 
-def _vote(book: Book, vote: Vote, now: Moment) -> None:
-    """V-12: in this epoch, above the floor, not far ahead, not known, rightly signed."""
-    if vote.epoch != book.epoch or vote.view <= book.views.floor or book.tally.has(vote):
-        return
-    if vote.view > book.view + VIEWS_AHEAD_MAX:
+def _votes(book: Book, votes: Iterable[Vote], now: Moment) -> None:
+    """The first that is wrongly signed ends the message: nobody honest hands such a one on."""
+    for vote in votes:
+        if not _vote(book, vote, now):
+            return
+
+
+def _vote(book: Book, vote: Vote, now: Moment) -> bool:
+    """V-12: in this epoch, above the floor, not far ahead, not known, rightly signed; False where it is not."""
+    if vote.epoch != book.epoch or book.tally.is_past(vote.view, book.view) or book.tally.has(vote):
+        return True
+    is_ahead = vote.view > book.view + VIEWS_AHEAD_MAX
+    # One of our own is looked at however far ahead: a journal put back is as far behind as it is old.
+    if not is_ahead or vote.witness == book.place:
+        if not book.tally.is_signed(vote):
+            return False
+        if vote.witness == book.place:
+            _check_own(book, vote)
+    if is_ahead:
         book.repair.want_views([vote.view - 1])
-        return
-    if not book.tally.is_signed(vote):
-        return
-    if vote.witness == book.place:
-        _check_own(book, vote)
+        return True
     book.pace.saw(vote.witness, vote.view)
     book.count(vote, now)
+    return True
 
 
 def _certificates(book: Book, certificates: Iterable[Certificate], now: Moment) -> None:

@@ -33,7 +33,8 @@ class Pace:
     @property
     def delta_ms(self) -> int:
         """The present pace."""
-        return DELTA_MS * 3**self._slow // 2**self._slow
+        delta_ms: int = DELTA_MS * 3**self._slow // 2**self._slow
+        return delta_ms
 
     def entered(self, monotonic_ms: int) -> None:
         """A view begins, or work in it does: all timers start anew."""

@@ -36,10 +36,11 @@ class Repair:
                 self._views.append(view)
 
     def want_blocks(self, blocks: Iterable[bytes]) -> None:
-        """These bodies are not here."""
+        """These bodies are not here; the newest wishes stay where there are too many."""
         for block in blocks:
-            if len(self._blocks) < BLOCKS_ASKED_MAX:
-                self._blocks[block] = None
+            if block not in self._blocks and len(self._blocks) >= BLOCKS_ASKED_MAX:
+                del self._blocks[next(iter(self._blocks))]
+            self._blocks[block] = None
 
     def wants(self, block: bytes) -> bool:
         """Whether a body was asked for."""

@@ -20,11 +20,16 @@ VIEWS_KEPT_MAX = 1_024
 class Tally:
     """The votes of one epoch above the floor."""
 
-    def __init__(self, network: bytes, epoch: int, keys: Sequence[PublicKey]) -> None:
+    def __init__(self, network: bytes, epoch: int, keys: Sequence[PublicKey], *, floor: int = 0) -> None:
         self._network = network
         self._epoch = epoch
         self._keys = list(keys)
         self._votes: dict[int, dict[tuple[VoteKind, int], Vote]] = {}
+        self._floor = floor
+
+    def is_past(self, view: int, current: int) -> bool:
+        """Whether votes of a view are not kept any more."""
+        return view <= max(self._floor, current - VIEWS_KEPT_MAX - 1)
 
     def is_signed(self, vote: Vote) -> bool:
         """Whether a vote is what it says; one's own is verified like any other (V-3)."""
@@ -68,6 +73,6 @@ class Tally:
 
     def settle(self, floor: int, view: int) -> None:
         """Forget what can no longer matter."""
-        least = max(floor + 1, view - VIEWS_KEPT_MAX)
-        if any(at < least for at in self._votes):
-            self._votes = {at: votes for at, votes in self._votes.items() if at >= least}
+        self._floor = max(self._floor, floor)
+        if any(self.is_past(at, view) for at in self._votes):
+            self._votes = {at: votes for at, votes in self._votes.items() if not self.is_past(at, view)}

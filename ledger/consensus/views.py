@@ -20,6 +20,8 @@ class Views:
         self.floor = floor
         self.notarized: dict[int, Certificate] = {}
         self.nullified: dict[int, Certificate] = {}
+        self._in_vain: set[int] = set()
+        """Views that were given up and whose certificates are no longer kept."""
         self.final: Certificate | None = None
         """The highest finalization known; its block may not be stored here yet."""
 
@@ -32,7 +34,7 @@ class Views:
                 known = self.notarized.get(certificate.view)
                 return known is not None and known.block == certificate.block
             case VoteKind.NULLIFY:
-                return certificate.view in self.nullified
+                return self.is_given_up(certificate.view)
             case VoteKind.FINALIZE:
                 return self.final is not None and self.final.view >= certificate.view
 
@@ -59,6 +61,10 @@ class Views:
         self._bound()
         return None
 
+    def is_given_up(self, view: int) -> bool:
+        """Whether its nullification was seen, here or kept."""
+        return view in self.nullified or view in self._in_vain
+
     def of(self, view: int) -> list[Certificate]:
         """What is known of a view."""
         found = [self.notarized.get(view), self.nullified.get(view)]
@@ -78,7 +84,7 @@ class Views:
         for at in range(view - 1, self.floor - 1, -1):
             if at == self.floor or at in self.notarized:
                 yield at
-            if at not in self.nullified:
+            if not self.is_given_up(at):
                 return
 
     def tip(self, view: int, base: bytes) -> tuple[int, bytes] | None:
@@ -100,7 +106,7 @@ class Views:
         for at in range(view - 1, self.floor, -1):
             if at in self.notarized:
                 break
-            if at not in self.nullified:
+            if not self.is_given_up(at):
                 missing.append(at)
                 if len(missing) == most:
                     break
@@ -119,8 +125,13 @@ class Views:
             self.final = None
         self.notarized = {at: one for at, one in self.notarized.items() if at > self.floor}
         self.nullified = {at: one for at, one in self.nullified.items() if at > self.floor}
+        self._in_vain = {at for at in self._in_vain if at > self.floor}
 
     def _bound(self) -> None:
-        for kept in (self.notarized, self.nullified):
-            while len(kept) > VIEWS_KEPT_MAX:
-                del kept[min(kept)]
+        while len(self.notarized) > VIEWS_KEPT_MAX:
+            del self.notarized[min(self.notarized)]
+        while len(self.nullified) > VIEWS_KEPT_MAX:
+            # That it was given up stays known: without that no block could ever stand on what is below.
+            oldest = min(self.nullified)
+            del self.nullified[oldest]
+            self._in_vain.add(oldest)
