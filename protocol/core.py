@@ -183,6 +183,7 @@ class Core:
             height=head.height,
             block=head.block,
             record=None if record is None else record.to_value(),
+            time=now.wall_ms,
         )
         effects: list[Effect] = [Send(peer=peer, message=hello)]
         effects += self.ledger.connected(peer, now)
@@ -238,7 +239,7 @@ class Core:
             case Hello():
                 return self._hello(peer, message, now)
             case NewHead():
-                return self.ledger.heard_height(peer, message.height, now)
+                return self.ledger.heard_head(peer, message, now)
             case AskRange():
                 return self.ledger.heard_ask(peer, message)
             case Blocks():
@@ -273,7 +274,7 @@ class Core:
     def _hello(self, peer: PeerId, message: Hello, now: Now) -> list[Effect]:
         if message.network != self.chain.network:
             return [Misbehaved(peer=peer, sentence="is of another network", fatal=True)]
-        effects = self.ledger.heard_height(peer, message.height, now)
+        effects = self.ledger.heard_head(peer, message, now)
         if message.record is not None:
             effects += self.directory.heard_records(peer, Records(records=[message.record]), now)
         return effects

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, get_args
 from ledger.canonical import Value, decode, encode
 from ledger.consensus.votes import CERTIFICATE_BYTES_MAX, VOTE
 from ledger.errors import RemoteError
-from ledger.form import ID, Bytes, Flag, Form, Int, List, Map, Text
+from ledger.form import ID, MOMENT_MS, Bytes, Flag, Form, Int, List, Map, Text
 from ledger.statement import STATEMENT
 from protocol.limits import (
     ADVERTS_PER_MESSAGE,
@@ -44,11 +44,13 @@ class Hello:
     """First on every connection: which network, how far, and where else this machine can be reached."""
 
     TYPE: ClassVar[str] = "hello"
-    FORM: ClassVar[Map] = Map({"block": ID, "height": Int(), "network": ID}, {"record": STATEMENT})
+    FORM: ClassVar[Map] = Map({"block": ID, "height": Int(), "network": ID}, {"record": STATEMENT, "time": MOMENT_MS})
     network: bytes
     height: int
     block: bytes
     record: dict[str, Value] | None = None
+    time: int | None = None
+    """The sender's clock, in Unix milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +58,10 @@ class NewHead:
     """The sender's ledger has come to here."""
 
     TYPE: ClassVar[str] = "head"
-    FORM: ClassVar[Map] = Map({"block": ID, "height": Int(1)})
+    FORM: ClassVar[Map] = Map({"block": ID, "height": Int(1)}, {"time": MOMENT_MS})
     height: int
     block: bytes
+    time: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,9 +85,21 @@ def reminders(node: Node) -> list[str]:
         lines.append(f"this witness does not vote: {node.core.ledger.orderer.silence()}")
     if node.core.ledger.orderer.is_seated and node.core.ledger.waiting.is_stalled(now().wall_ms):
         lines.append("nothing was recorded for 30 days, so this witness waits: look at `dpnode clock`")
+    clocks = node.core.ledger.clocks
+    if clocks.is_off:
+        waits = node.core.ledger.orderer.is_seated and not clocks.is_confirmed
+        lines.append(clock_sentence(clocks.ahead_ms, waits=waits))
     if len(chain.voting_keys) == 1:
         lines.append("one witness: the ledger stands still while its machine is off")
     return [*lines, *node.reminders]
+
+
+def clock_sentence(ahead_ms: int, *, waits: bool) -> str:
+    """That the others' clocks are `ahead_ms` ahead of ours (behind where negative), and what that keeps us from."""
+    minutes = max(1, round(abs(ahead_ms) / 60_000))
+    where = "behind" if ahead_ms > 0 else "ahead of"
+    said = f"this machine's clock is {minutes} min {where} the other members' clocks"
+    return f"{said}: it proposes no block until that is mended or confirmed: `dpnode clock`" if waits else said
 
 
 async def peers(node: Node, question: Peers, responder: Responder) -> Answer:
@@ -131,9 +143,12 @@ async def clock(node: Node, question: Clock, responder: Responder) -> Answer:
     value: dict[str, Any] = {"time_ms": moment.wall_ms}
     if node.parts is not None:
         ledger = node.core.ledger
-        value |= {"block_ms": ledger.chain.head.time_ms, "waits": ledger.waiting.is_stalled(moment.wall_ms)}
+        off = ledger.clocks.is_off and not ledger.clocks.is_confirmed
+        waits = ledger.waiting.is_stalled(moment.wall_ms) or off
+        value |= {"block_ms": ledger.chain.head.time_ms, "others_ahead_ms": ledger.clocks.ahead_ms, "waits": waits}
         if question.confirm and not question.dry_run:
             ledger.waiting.clock_is_confirmed = True
+            ledger.clocks.is_confirmed = True
             value["waits"] = False
     if question.dry_run:
         value["dry_run"] = True

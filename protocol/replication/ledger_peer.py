@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from ledger.block import Block, read_block
+from ledger.block import Block
 from ledger.canonical import Value
 from ledger.chain import Advance, Chain
-from ledger.consensus.votes import read_certificate
 from ledger.entry import Entry, entry_from_value, entry_id_of, sign_entry
 from ledger.errors import Refusal, RemoteError
 from ledger.fold import choose, last_sequence
 from ledger.keys import MemberId, SigningKey
 from ledger.state import Overlay
 from protocol.effects import (
+    Alarm,
     Commit,
     DropPending,
     Effect,
@@ -37,12 +37,14 @@ from protocol.limits import (
     FIRST_WORD_MS,
     RANGE_BYTES_MAX,
 )
-from protocol.messages import AskRange, Blocks, Entries, NewHead, Ordering
+from protocol.messages import AskRange, Blocks, Entries, Hello, NewHead, Ordering
 from protocol.replication.anchor import Anchor
 from protocol.replication.carrying import Carrying
+from protocol.replication.clocks import Clocks
 from protocol.replication.neighbours import Neighbours
 from protocol.replication.orderer import Orderer, Voter
 from protocol.replication.pool import Pool, Verdict
+from protocol.replication.ranges import Forked, advance_by
 from protocol.replication.sync import CatchingUp
 from protocol.replication.trial import Trial
 from protocol.replication.waiting import Waiting
@@ -68,6 +70,7 @@ class LedgerPeer:
         self.anchor = Anchor()
         self.neighbours = Neighbours(chain)
         self.carrying = Carrying(self.pool, self.neighbours)
+        self.clocks = Clocks()
         self.waiting = Waiting(chain, self.pool)
         self.orderer = Orderer(chain, self.waiting, self.neighbours, member, voter)
         self._member = member
@@ -79,6 +82,8 @@ class LedgerPeer:
         self._trial = Trial(chain, self.pool, signer.public)
         self._look = True
         """Whether the ordering has something new to look at."""
+        self._doubted: set[PeerId] = set()
+        """Machines that named another block than ours at our height, and were asked to show it."""
         self._held_ms = 0
         """Until when the only witness waits for a first word at its start; 0: no longer."""
         for entry in sorted(pending, key=lambda one: one.sequence):
@@ -106,10 +111,8 @@ class LedgerPeer:
         if refusal := self._trial.refusal(entries, now):
             return [NotRecorded(token=wanted.token, code=refusal.code, detail=refusal.detail)]
         self._trial.keep()
-        for entry in entries:
-            self._hold(entry, now, mine=True)
         told = Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in entries))
-        return [KeepPending(entries=tuple(entries)), told, *self._tell_signed(entries)]
+        return self._keep(entries, now, told)
 
     def would_refuse(self, operations: Sequence[dict[str, Value]], until_ms: int, now: Now) -> Refusal | None:
         """What `submit` would be told, without keeping anything: a dry run."""
@@ -135,11 +138,9 @@ class LedgerPeer:
         done = choose(tx, chain.network, chain.head.height + 1, time_ms, accepted, chain.charter.limits)
         for _, refusal in done.left:
             return [NotRecorded(token=wanted.token, code=refusal.code, detail=refusal.detail)]
-        for entry in accepted:
-            self._hold(entry, now, mine=True)
-        kept = [KeepPending(entries=tuple(accepted))] if accepted else []
-        told = Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in wanted.entries))
-        return [*kept, told, *self._tell_signed(accepted)]
+        return self._keep(
+            accepted, now, Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in wanted.entries))
+        )
 
     def _fill(self, lapsed: Sequence[int], now: Now) -> list[Effect]:
         """Use up numbers of ours that lapsed with an entry that changes nothing: what follows them waits for them.
@@ -155,9 +156,7 @@ class LedgerPeer:
             for number in lapsed[:FILLERS_MAX]
             if number < highest
         ]
-        for entry in fillers:
-            self._hold(entry, now, mine=True)
-        return [KeepPending(entries=tuple(fillers)), *self._tell_signed(fillers)] if fillers else []
+        return self._keep(fillers, now)
 
     # -- peers
 
@@ -170,6 +169,8 @@ class LedgerPeer:
         """A machine is gone."""
         self.neighbours.peers.pop(peer, None)
         self.sync.lost(peer)
+        self.clocks.lost(peer)
+        self._doubted.discard(peer)
         self._changed()
 
     def reseated(self, voter: Voter, now: Now) -> list[Effect]:
@@ -181,14 +182,20 @@ class LedgerPeer:
         """A witness's word."""
         return self._ordered(self.orderer.heard(peer, message, now), now)
 
-    def heard_height(self, peer: PeerId, height: int, now: Now) -> list[Effect]:
-        """A machine says how far it is."""
+    def heard_head(self, peer: PeerId, message: Hello | NewHead, now: Now) -> list[Effect]:
+        """A machine says how far it is, and what time."""
+        height = message.height
         self.sync.known(peer, height)
+        if message.time is not None:
+            self.clocks.heard(peer, message.time, now)
         self._held_ms = 0
         self._hold_back()
+        if height == self.chain.head.height and message.block != self.chain.head.block:
+            # Either a lie or a second history: its certificate tells (V-24).
+            self._doubted.add(peer)
+            return [Send(peer=peer, message=AskRange(start=max(height, 1), bytes=RANGE_BYTES_MAX))]
         # A word from behind: ours was lost, or came before the other could hear it.
-        behind = self.neighbours.news(peer) if height < self.chain.head.height else []
-        return behind + self._ask(now)
+        return (self.neighbours.news(peer, now) if height < self.chain.head.height else []) + self._ask(now)
 
     def heard_entries(self, peer: PeerId, message: Entries, now: Now) -> list[Effect]:
         """Pending entries somebody hands on (SPEC P-10 to P-13)."""
@@ -214,15 +221,16 @@ class LedgerPeer:
 
     def heard_ask(self, peer: PeerId, message: AskRange) -> list[Effect]:
         """A machine wants blocks."""
-        if message.start > self.chain.head.height:
-            return [Send(peer=peer, message=self._no_blocks(message.start))]
+        height = self.chain.head.height
+        if message.start > height:
+            return [Send(peer=peer, message=Blocks(start=message.start, blocks=[], certificate=b"", height=height))]
         return [ServeRange(peer=peer, start=message.start, bytes_max=min(message.bytes, RANGE_BYTES_MAX))]
-
-    def _no_blocks(self, start: int) -> Blocks:
-        return Blocks(start=start, blocks=[], certificate=b"", height=self.chain.head.height)
 
     def heard_blocks(self, peer: PeerId, message: Blocks, now: Now) -> list[Effect]:
         """Blocks came; they are checked when nothing else is waiting."""
+        if peer in self._doubted and message.start == self.chain.head.height and self._step is None:
+            self._doubted.discard(peer)
+            return self._check(peer, message, now)
         self.sync.came(peer, message, self.chain.head.height)
         self._changed()
         return self._ask(now)
@@ -251,13 +259,12 @@ class LedgerPeer:
 
     def _check(self, peer: PeerId, message: Blocks, now: Now) -> list[Effect]:
         try:
-            blocks = [read_block(data) for data in message.blocks]
-            while blocks and blocks[0].header.height <= self.chain.head.height:
-                blocks.pop(0)
-            if not blocks:
+            step = advance_by(self.chain, self.anchor, message)
+            if step is None:
                 return self._ask(now)
-            step = self.chain.advance(blocks, read_certificate(message.certificate))
-            self.anchor.check(blocks)
+        except Forked as fork:
+            self.sync.failed(peer)
+            return [Alarm(sentence=fork.reason), Misbehaved(peer=peer, sentence=fork.reason, fatal=False)]
         except RemoteError as problem:
             self.sync.failed(peer)
             return [
@@ -271,20 +278,12 @@ class LedgerPeer:
         """What the ordering came to: entries that ended or were met in blocks, a step to store, guilt to record."""
         if self.orderer.step is not None and self._step is None:
             self._step, self._certificate = (self.orderer.step, None), self.orderer.certificate
-        fresh, self.waiting.fresh = self.waiting.fresh, []
+        fresh, ended = self.waiting.taken()
         for entry in fresh:
             self.carrying.hold(entry.id, now.monotonic_ms)
-        ended, self.waiting.ended = self.waiting.ended, []
-        return self._ended(ended, now) + effects + self._accuse(self.orderer.accusations(), now)
-
-    def _accuse(self, operations: Sequence[dict[str, Value]], now: Now) -> list[Effect]:
-        """Record what convicts a witness; whoever sees it first is as good as any."""
-        if not operations:
-            return []
-        entries = self._signed(operations, now.wall_ms + self.chain.charter.limits.until_ms // 2)
-        for entry in entries:
-            self._hold(entry, now, mine=True)
-        return [KeepPending(entries=tuple(entries)), *self._tell_signed(entries)]
+        # Whoever first sees that a witness contradicts itself records it; it is as good as any.
+        accusations = self._signed(self.orderer.accusations(), now.wall_ms + self.chain.charter.limits.until_ms // 2)
+        return self._ended(ended, now) + effects + self._keep(accusations, now)
 
     def stored(self, now: Now) -> list[Effect]:
         """The step is on the disk: take it, tell the owner and the others."""
@@ -313,13 +312,14 @@ class LedgerPeer:
         effects += self._ended(ended, now)
         ordered = self._ordered(self.orderer.stored(self._certificate, now), now)
         self._hold_back()
-        return effects + self._announce(step, source) + self._ask(now) + ordered
+        return effects + self._announce(step, source, now) + self._ask(now) + ordered
 
-    def _announce(self, step: Advance, source: PeerId | None) -> list[Effect]:
+    def _announce(self, step: Advance, source: PeerId | None, now: Now) -> list[Effect]:
         """Tell whoever is not known to be as far (SPEC P-34)."""
         height = step.head.height
         others = [peer for peer in self.neighbours.peers if peer != source and self.sync.height_of(peer) < height]
-        return [Send(peer=peer, message=NewHead(height=height, block=step.head.block)) for peer in others]
+        news = NewHead(height=height, block=step.head.block, time=now.wall_ms)
+        return [Send(peer=peer, message=news) for peer in others]
 
     # -- time
 
@@ -354,9 +354,10 @@ class LedgerPeer:
         self._hold_back()
 
     def _hold_back(self) -> None:
-        """The only witness makes no block while somebody may know more of the ledger than it does."""
+        """Propose nothing while our clock is not the others', or alone while somebody may know more of the ledger."""
         behind = self.orderer.is_alone and self.sync.target > self.chain.head.height
-        held = behind or self._held_ms > 0
+        off = self.clocks.is_off and not self.clocks.is_confirmed
+        held = behind or off or self._held_ms > 0
         if self.waiting.is_held and not held:
             self._look = True
         self.waiting.is_held = held
@@ -382,8 +383,13 @@ class LedgerPeer:
             self._mine.add(entry.id)
         self.carrying.hold(entry.id, now.monotonic_ms)
 
-    def _tell_signed(self, entries: Sequence[Entry]) -> list[Effect]:
-        return [] if self.orderer.is_alone else self.carrying.signed(entries)
+    def _keep(self, entries: Sequence[Entry], now: Now, told: Effect | None = None) -> list[Effect]:
+        """Hold entries of ours or a guest's: on the disk first, then the owner is told, then the others."""
+        for entry in entries:
+            self._hold(entry, now, mine=True)
+        kept: list[Effect] = [KeepPending(entries=tuple(entries))] if entries else []
+        said = [] if told is None else [told]
+        return [*kept, *said, *([] if self.orderer.is_alone or not entries else self.carrying.signed(entries))]
 
     def _ended(self, ended: Iterable[tuple[Entry, str]], now: Now) -> list[Effect]:
         """Entries that will never stand in a block: tell whose they are, and forget them on the disk."""

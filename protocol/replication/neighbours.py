@@ -48,12 +48,14 @@ class Neighbours:
             return []
         self._news_ms = now.monotonic_ms + EXCHANGE_MS
         self._turn = (self._turn + 1) % len(self.peers)
-        return self.news(list(self.peers)[self._turn])
+        return self.news(list(self.peers)[self._turn], now)
 
-    def news(self, peer: PeerId) -> list[Effect]:
-        """Tell one machine how far we are, if we have come anywhere."""
+    def news(self, peer: PeerId, now: Now) -> list[Effect]:
+        """Tell one machine how far we are and what time it is here, if we have come anywhere."""
         head = self._chain.head
-        return [Send(peer=peer, message=NewHead(height=head.height, block=head.block))] if head.height else []
+        if not head.height:
+            return []
+        return [Send(peer=peer, message=NewHead(height=head.height, block=head.block, time=now.wall_ms))]
 
     def wake_ms(self, now: Now) -> int | None:
         """When `tick` is next needed, on the monotonic clock."""

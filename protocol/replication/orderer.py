@@ -7,7 +7,6 @@ Holds the replica of the present epoch where we are a witness, gives it the bloc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -22,12 +21,12 @@ from ledger.consensus.votes import Certificate, Vote, read_certificate, vote_sta
 from ledger.consensus.words import Event, Finalized, Heard, Met, Settled, Started, Tell, Woken, Write
 from ledger.errors import RemoteError
 from ledger.keys import MemberId, SigningKey
-from ledger.names import Kind, short
 from protocol.effects import Alarm, Commit, Effect, Halt, Journal, Misbehaved, Send
 from protocol.inputs import Now, PeerId
 from protocol.limits import OTHER_EPOCH_MS
 from protocol.messages import Ordering
 from protocol.replication.neighbours import Neighbours
+from protocol.replication.ranges import signers_of
 from protocol.replication.waiting import Waiting
 from protocol.replication.wire import epoch_of, to_message, to_word
 
@@ -141,7 +140,7 @@ class Orderer:
         effects = self._step(Heard(peer=peer, place=self._neighbours.seats().get(peer), word=word), now)
         if isinstance(word, words.Ask) and any(self._branches.block(one) is None for one in word.blocks):
             # It may be final here, and then comes with a range.
-            effects += self._neighbours.news(peer)
+            effects += self._neighbours.news(peer, now)
         return effects
 
     def look(self, now: Now) -> list[Effect]:
@@ -228,7 +227,7 @@ class Orderer:
             return []
         self._told = {one: at for one, at in self._told.items() if at > now.monotonic_ms}
         self._told[peer] = now.monotonic_ms + OTHER_EPOCH_MS
-        return self._neighbours.news(peer)
+        return self._neighbours.news(peer, now)
 
     def _step(self, event: Event, now: Now) -> list[Effect]:
         if self._replica is None or self.step is not None:
@@ -252,7 +251,7 @@ class Orderer:
                     said = f"this witness votes no more: {effect.reason}"
                     effects += [Halt(reason=effect.reason), Alarm(sentence=said)]
                 case words.Broken():
-                    said = effect.reason + signers_of(self._chain, effect.certificates)
+                    said = effect.reason + signers_of(self._chain, *effect.certificates)
                     effects.append(Alarm(sentence=said))
                 case _:
                     assert_never(effect)
@@ -266,12 +265,3 @@ class Orderer:
             return []
         message = to_message(effect.word)
         return [Send(peer=peer, message=message) for peer in peers]
-
-
-def signers_of(chain: Chain, certificates: Sequence[Certificate]) -> str:
-    """The members whose keys stand under certificates of the present epoch, as the end of a sentence."""
-    witnesses = chain.witnesses
-    places = sorted({place for one in certificates for place, _ in one.votes if place < len(witnesses)})
-    if not places:
-        return ""
-    return "; signed by " + ", ".join(short(Kind.MEMBER, witnesses[place]["member"]) for place in places)

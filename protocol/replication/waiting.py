@@ -38,10 +38,8 @@ class Waiting:
         self._again_ms = 0
         """Before this moment nothing can be included, unless something new comes; 0: not known."""
         self._some = False
-        self.fresh: list[Entry] = []
-        """Entries that came in blocks of others."""
-        self.ended: list[tuple[Entry, str]] = []
-        """Entries that can stand in no block, with the refusal's code."""
+        self._fresh: list[Entry] = []
+        self._ended: list[tuple[Entry, str]] = []
 
     # -- kept by the ledger peer
 
@@ -68,6 +66,12 @@ class Waiting:
         """Whether so long after the last block that the clock may be wrong and nothing is proposed (SPEC V-13)."""
         head = self._chain.head
         return head.height > 0 and wall_ms > head.time_ms + STALL_MS and not self.clock_is_confirmed
+
+    def taken(self) -> tuple[list[Entry], list[tuple[Entry, str]]]:
+        """What came in blocks of others, and what can stand in no block with the refusal's code; told once."""
+        fresh, ended = self._fresh, self._ended
+        self._fresh, self._ended = [], []
+        return fresh, ended
 
     # -- for the ordering (`ledger.branches.Pending`)
 
@@ -111,12 +115,12 @@ class Waiting:
         for entry in entries:
             if entry.id not in self._pool:
                 self._pool.add(entry)
-                self.fresh.append(entry)
+                self._fresh.append(entry)
 
     def left(self, entries: Iterable[tuple[Entry, Refusal]], *, nothing: bool) -> None:
         """Candidates that could not be included."""
         alone = len(self._chain.witnesses) == 1
-        self.ended += self._pool.discard(self._pool.unknown() if nothing and alone else entries, lapsed=alone)
+        self._ended += self._pool.discard(self._pool.unknown() if nothing and alone else entries, lapsed=alone)
         if nothing:
             self._some = False
             self._again_ms = self._monotonic_ms + PROPOSE_AGAIN_MS

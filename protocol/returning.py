@@ -1,0 +1,342 @@
+"""Coming back: what a member without its old machine and any other member's machine say (SPEC P-57 to P-5A).
+
+Whoever restores a member from its words is a stranger to the others: nobody knows the new machine. It proves the
+root key that the ledger names, bound to both machines, and may then have two things recorded: a working key that the
+root names, and the machine it speaks from. It learns the root's next number first, so that it signs no number twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.canonical import Value, decode, digest, encode
+from ledger.chain import Chain
+from ledger.charter import Charter, check_founding, read_charter
+from ledger.entry import Entry, entry_from_value, entry_to_value, sign_entry
+from ledger.errors import Refusal, RemoteError
+from ledger.fold import last_sequence, operation_of
+from ledger.form import ID, Bytes, Int, List, Map, Text
+from ledger.keys import MemberId, SigningKey, verify
+from ledger.operations.members import is_member, key_record, member_of_peer, working_key_of
+from ledger.operations.membership import peer_id_of
+from ledger.operations.operation import Role
+from ledger.statement import STATEMENT, Statement, read_statement, sign_statement
+from protocol.inputs import PeerId
+from protocol.joining import PREFIX, REQUEST_BYTES_MAX, Declined, read_invitation
+from protocol.pasted import BadText, read_pasted, write_pasted
+
+TICKET_BEGINS = "dpnode-ticket-1-"
+CARD_BEGINS = "dpnode-machine-1-"
+TEXT_BYTES_MAX = 4096
+"""Eight addresses of 200 bytes, or two statements."""
+
+_TICKET = Map(
+    {"addresses": List(Text(200), 1, 8), "block": ID, "height": Int(), "network": ID, "peer": Bytes(1, 64)},
+)
+_CARD = Map({"key": STATEMENT, "machine": STATEMENT, "network": ID, "sealing": ID})
+_PROOF = {"network": ID, "proof": Bytes(64), "root": ID}
+_REQUESTS = {
+    "return": Map(_PROOF),
+    "restore": Map({**_PROOF, "entry": List(Bytes(1, 16_384), 2, 2)}),
+    "restored": Map({**_PROOF, "entry": ID}),
+}
+_WELCOME = Map(
+    {
+        "block": ID,
+        "charter": Bytes(1, 65_536),
+        "founding": List(List(Bytes(1, 64), 2, 2), 1, 64),
+        "height": Int(),
+        "next": Int(1),
+    }
+)
+
+
+# -- texts that people copy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """Where a network is reached, and which history is its: no secret, and nobody joins with it."""
+
+    network: bytes
+    peer: PeerId
+    """A member's machine."""
+    addresses: tuple[str, ...]
+    height: int
+    block: bytes
+    """The id of a recent final block, so that a false history is noticed (P-56)."""
+
+
+def write_ticket(ticket: Ticket) -> str:
+    """The one string (P-57)."""
+    body = encode(
+        {
+            "addresses": list(ticket.addresses),
+            "block": ticket.block,
+            "height": ticket.height,
+            "network": ticket.network,
+            "peer": ticket.peer,
+        }
+    )
+    return write_pasted(TICKET_BEGINS, "ticket", body)
+
+
+def read_ticket(text: str) -> Ticket:
+    """The ticket in a string, or the one inside an invitation, used up or not; raises `BadText`."""
+    try:
+        if "".join(text.split()).lower().startswith(PREFIX):
+            one = read_invitation(text, 0)
+            return Ticket(
+                network=one.network, peer=one.peer, addresses=one.addresses, height=one.height, block=one.block
+            )
+        body = read_pasted(text, TICKET_BEGINS, "ticket", what="ticket", bytes_max=TEXT_BYTES_MAX)
+        value = decode(body, bytes_max=TEXT_BYTES_MAX)
+        _TICKET.check(value)
+    except BadText:
+        raise
+    except RemoteError as problem:
+        raise BadText(f"this is no ticket: {problem.reason}") from None
+    return Ticket(
+        network=value["network"],
+        peer=value["peer"],
+        addresses=tuple(value["addresses"]),
+        height=value["height"],
+        block=value["block"],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What a machine says of its own keys, for the member's other machine to record."""
+
+    network: bytes
+    member: MemberId
+    key: Statement
+    """The working key's word for whom it speaks (M-9)."""
+    machine: Statement
+    """The network key's (M-7)."""
+    sealing: bytes
+
+
+def make_card(
+    *, network: bytes, member: MemberId, working: SigningKey, network_key: SigningKey, sealing: bytes
+) -> Card:
+    """A machine's own card."""
+    return Card(
+        network=network,
+        member=member,
+        key=sign_statement("key", {"key": working.public, "member": member, "network": network}, working),
+        machine=sign_statement("peer", {"member": member, "network": network}, network_key),
+        sealing=sealing,
+    )
+
+
+def write_card(card: Card) -> str:
+    """The one string (P-57)."""
+    value = {
+        "key": card.key.to_value(),
+        "machine": card.machine.to_value(),
+        "network": card.network,
+        "sealing": card.sealing,
+    }
+    return write_pasted(CARD_BEGINS, "machine-card", encode(value))
+
+
+def read_card(text: str) -> Card:
+    """The card in a string, both its signatures checked; raises `BadText`."""
+    body = read_pasted(text, CARD_BEGINS, "machine-card", what="machine card", bytes_max=TEXT_BYTES_MAX)
+    try:
+        value = decode(body, bytes_max=TEXT_BYTES_MAX)
+        _CARD.check(value)
+        key, machine = read_statement("key", value["key"]), read_statement("peer", value["machine"])
+        member = key.content.get("member")
+        expected = {"member": member, "network": value["network"]}
+        if key.content != {"key": key.key, **expected} or machine.content != expected:
+            raise BadText("this is no machine card: its two keys do not speak for one member in one network")
+        if not key.is_signed() or not machine.is_signed():
+            raise BadText("this is no machine card: a signature is wrong")
+    except BadText:
+        raise
+    except RemoteError as problem:
+        raise BadText(f"this is no machine card: {problem.reason}") from None
+    return Card(
+        network=value["network"], member=MemberId(member), key=key, machine=machine, sealing=value["sealing"]
+    )
+
+
+# -- what the root signs
+
+
+def certifying(card: Card) -> dict[str, Value]:
+    """The operation by which the root names the working key of a card; later secrets are sealed to that machine."""
+    return {"consent": card.key.to_value(), "sealing": card.sealing, "t": "membership.certify/1"}
+
+
+def binding(card: Card) -> dict[str, Value]:
+    """The operation that binds the machine of a card; signed by a working key."""
+    return {"machine": card.machine.to_value(), "t": "membership.machine/1"}
+
+
+def rotating(member: MemberId, network: bytes, following: SigningKey, after: bytes) -> dict[str, Value]:
+    """The operation by which the next root takes over.
+
+    Args:
+        following: the root key that was committed to.
+        after: the hash of the root key after that one (K-4).
+    """
+    consent = sign_statement("new-root", {"member": member, "network": network, "next": after}, following)
+    return {"consent": consent.to_value(), "t": "membership.rotate/1"}
+
+
+# -- the returning member's side
+
+
+def proof_id(network: bytes, guest: PeerId, host: PeerId) -> bytes:
+    """What the root key signs: for this network, from this machine, to that one (P-58)."""
+    return digest("return-proof", network, len(guest).to_bytes(2, "big"), guest, host)
+
+
+def ask_return(kind: str, ticket: Ticket, root: SigningKey, own_peer: PeerId, **more: Value) -> bytes:
+    """A request under a root key."""
+    proof = root.sign(proof_id(ticket.network, own_peer, ticket.peer))
+    return encode({"network": ticket.network, "proof": proof, "root": root.public, "t": kind, **more})
+
+
+def ask_restore(ticket: Ticket, root: SigningKey, own_peer: PeerId, entry: Entry) -> bytes:
+    """Please record this entry of ours."""
+    return ask_return("restore", ticket, root, own_peer, entry=entry_to_value(entry))
+
+
+def is_replaced(data: bytes, root: bytes) -> bool:
+    """Whether a reply to `return` says that a later root key stands in this one's place."""
+    value = decode(data, bytes_max=REQUEST_BYTES_MAX * 2)
+    return isinstance(value, dict) and value.keys() == {"replaced"} and value["replaced"] == root
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Welcome:
+    """What a member that proved its root is told."""
+
+    charter: Charter
+    signatures: dict[bytes, bytes]
+    next_number: int
+    """Of the root key's next entry."""
+
+
+def read_welcome(data: bytes, ticket: Ticket) -> Welcome:
+    """The reply to `return`, checked against the ticket (P-5A); raises `RemoteError`."""
+    value = decode(data, bytes_max=REQUEST_BYTES_MAX * 2)
+    _WELCOME.check(value)
+    charter = read_charter(value["charter"])
+    if charter.network != ticket.network:
+        raise BadText("the machine answered with another network's charter")
+    signatures: dict[bytes, bytes] = dict(value["founding"])
+    check_founding(charter, signatures)
+    return Welcome(charter=charter, signatures=signatures, next_number=value["next"])
+
+
+def restoring_entries(
+    card: Card, root: SigningKey, working: SigningKey, *, number: int, until_ms: int
+) -> tuple[Entry, Entry]:
+    """The root's entry that names the new working key, and that key's first, which binds its machine."""
+    return (
+        sign_entry(root, card.network, number, until_ms, certifying(card)),
+        sign_entry(working, card.network, 1, until_ms, binding(card)),
+    )
+
+
+# -- the other member's side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnRequest:
+    """A request under a root key that the ledger knows, its proof checked."""
+
+    kind: str
+    member: MemberId
+    root: bytes
+    has_ended: bool
+    """Another root key has taken this one's place; only `return` is then answered, and with that alone."""
+    entry: Entry | None = None
+    entry_id: bytes = b""
+
+
+def is_return(data: bytes) -> bool:
+    """Whether a guest's request is one of these."""
+    try:
+        value: Any = decode(data, bytes_max=REQUEST_BYTES_MAX)
+    except RemoteError:
+        return False
+    kind = value.get("t") if isinstance(value, dict) else None
+    return isinstance(kind, str) and kind in _REQUESTS
+
+
+def read_return(chain: Chain, data: bytes, guest: PeerId, host: PeerId) -> ReturnRequest:
+    """A request that may be answered (P-59); raises `Declined` with what the guest is told."""
+    try:
+        value: Any = decode(data, bytes_max=REQUEST_BYTES_MAX)
+        kind = value.pop("t")
+        _REQUESTS[kind].check(value)
+        entry = entry_from_value(value["entry"]) if kind == "restore" else None
+    except RemoteError as problem:
+        raise Declined(f"the request is malformed: {problem.reason}") from None
+    if value["network"] != chain.network:
+        raise Declined("this machine belongs to another network")
+    record = key_record(chain.state, value["root"])
+    if record is None or record["role"] != Role.ROOT.value:
+        raise Declined("no member here has this root key")
+    if not verify(value["root"], proof_id(chain.network, guest, host), value["proof"]):
+        raise Declined("the root key's proof is wrong")
+    member = MemberId(record["member"])
+    if not is_member(chain.state, member):
+        raise Declined("this member has left the network")
+    has_ended = "ended" in record
+    if has_ended and kind != "return":
+        raise Declined("another root key has taken this one's place")
+    if kind == "restore" and not _is_way_back(chain, entry, value["root"], member, guest):
+        raise Declined("that entry is no way back for this member and machine")
+    return ReturnRequest(
+        kind=kind,
+        member=member,
+        root=value["root"],
+        has_ended=has_ended,
+        entry=entry,
+        entry_id=value["entry"] if kind == "restored" else b"",
+    )
+
+
+def _is_way_back(chain: Chain, entry: Entry | None, root: bytes, member: MemberId, guest: PeerId) -> bool:
+    """Only the root's word for a working key, and a working key's word for the very machine that asks."""
+    if entry is None or isinstance(operation_of(entry), Refusal):
+        return False
+    if entry.name == "membership.certify/1":
+        return entry.key == root
+    if entry.name != "membership.machine/1" or working_key_of(chain.state, entry.key) != member:
+        return False
+    return peer_id_of(read_statement("peer", entry.operation["machine"]).key) == guest
+
+
+def stands_already(chain: Chain, request: ReturnRequest, guest: PeerId) -> bool:
+    """Whether what the entry would record is so already: a return that was cut off goes on where it stood."""
+    entry = request.entry
+    assert entry is not None
+    if entry.name == "membership.machine/1":
+        return member_of_peer(chain.state, guest) == request.member
+    return working_key_of(chain.state, read_statement("key", entry.operation["consent"]).key) == request.member
+
+
+def welcome_reply(chain: Chain, founding: Mapping[bytes, bytes], request: ReturnRequest) -> bytes:
+    """The charter and the root's next number; for a root key that has ended, only that another took its place."""
+    if request.has_ended:
+        return encode({"replaced": request.root})
+    return encode(
+        {
+            "block": chain.head.block,
+            "charter": chain.charter.body,
+            "founding": [[member, signature] for member, signature in sorted(founding.items())],
+            "height": chain.head.height,
+            "next": last_sequence(chain.state, request.root) + 1,
+        }
+    )
