@@ -30,15 +30,21 @@ from protocol.limits import (
     RANGE_DEADLINE_MS,
     TRIAL_ENTRIES_MAX,
 )
-from protocol.messages import Entries, NewHead
+from protocol.messages import Entries, NewHead, Pending
 from tests.protocol.stand import ANN, BEN, CAT, Stand, now, of, profile, said
 from tests.simulation.town import DAY_MS, START_MS, joining
 
 GUEST = SigningKey(digest("test-guest"))
 
 
+def told(stand: Stand, effects: list[Any]) -> list[int]:
+    """The numbers of the entries whose ids are told."""
+    ids = [one for message in said(effects, Pending) for one in message.ids]
+    return [entry.sequence for one in ids if (entry := stand.ledger.pool.get(one)) is not None]
+
+
 def carried(effects: list[Any]) -> list[int]:
-    """The numbers of the entries in what is sent."""
+    """The numbers of the entries that are sent whole."""
     return [entry_from_value(pair).sequence for message in said(effects, Entries) for pair in message.entries]
 
 
@@ -172,7 +178,7 @@ def test_a_witness_journals_its_votes_then_stores_the_block_then_speaks() -> Non
     effects = ann.give(Quiet())
     kinds = [type(one) for one in effects]
     assert kinds.index(Journal) < kinds.index(Commit) < kinds.index(HeadMoved) < kinds.index(Final)
-    assert said(effects, NewHead, BEN) == [NewHead(height=1, block=ann.core.chain.head.block)]
+    assert said(effects, NewHead, BEN) == [NewHead(height=1, block=ann.core.chain.head.block, time=now().wall_ms)]
 
 
 def test_nothing_moves_until_the_step_is_stored() -> None:

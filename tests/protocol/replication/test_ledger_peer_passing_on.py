@@ -23,13 +23,14 @@ from protocol.limits import (
     FAN_OUT,
     FORWARD_MS_MAX,
     FORWARD_MS_MIN,
+    FRAME_BYTES_MAX,
     RANGE_BYTES_MAX,
     RANGE_DEADLINE_MS,
 )
-from protocol.messages import AskRange, Blocks, Entries, NewHead
+from protocol.messages import AskEntries, AskRange, Blocks, Entries, NewHead, Pending, write_message
 from protocol.replication import ledger_peer
 from protocol.replication.sync import QueuedRange
-from tests.protocol.replication.test_ledger_peer import GUEST, carried, invited
+from tests.protocol.replication.test_ledger_peer import GUEST, invited, told
 from tests.protocol.stand import ANN, BEN, CAT, Stand, is_rejected, of, profile, said
 from tests.simulation.town import joining, person
 
@@ -143,8 +144,51 @@ def test_what_a_peer_hands_on_goes_to_the_others_and_not_back() -> None:
     cat.connect(ANN)
     cat.connect(BEN)
     effects = cat.hand(BEN, cat.entry(BEN, 1))
-    assert said(effects, Entries, ANN) and not said(effects, Entries, BEN)
+    assert told(cat, effects) == [1]
+    assert said(effects, Pending, ANN) and not said(effects, Pending, BEN) and not said(effects, Entries)
     assert not of(cat.hand(BEN, cat.entry(BEN, 1)), Send)
+
+
+def test_an_entry_of_ours_goes_whole_to_the_witness_and_by_its_id_to_the_others() -> None:
+    ben = Stand(BEN, "ann", "ben", "cat")
+    ben.connect(ANN)
+    ben.connect(CAT)
+    effects = ben.submit(profile())
+    assert said(effects, Entries, ANN) and not said(effects, Pending, ANN)
+    assert said(effects, Pending, CAT) and not said(effects, Entries, CAT)
+
+
+def test_whoever_is_told_an_unknown_id_asks_one_machine_for_it_and_is_sent_the_entry() -> None:
+    ben, cat = Stand(BEN, "ann", "ben", "cat"), Stand(CAT, "ann", "ben", "cat")
+    for stand, others in ((ben, (ANN, CAT)), (cat, (ANN, BEN))):
+        for other in others:
+            stand.connect(other)
+    (hint,) = said(ben.submit(profile()), Pending, CAT)
+    (question,) = said(cat.hear(BEN, hint), AskEntries, BEN)
+    assert not of(cat.hear(ANN, hint), Send), "another is not asked for the same at once"
+    (answer,) = said(ben.hear(CAT, question), Entries, CAT)
+    assert told(cat, cat.hear(BEN, answer)) == [1]
+    assert not of(cat.hear(ANN, hint), Send), "what waits here is asked for no more"
+
+
+def test_what_was_final_lately_is_not_asked_for_again() -> None:
+    ann = Stand()
+    ann.connect(BEN)
+    entry = ann.entry(BEN, 1)
+    ann.hand(BEN, entry)
+    ann.block()
+    assert not of(ann.hear(BEN, Pending(ids=[entry.id])), Send)
+
+
+def test_large_entries_are_sent_in_messages_that_fit_a_frame() -> None:
+    ann = Stand()
+    ann.connect(BEN)
+    ben = Stand(BEN)
+    ben.connect(ANN)
+    large = {"about": "a" * 1000, "t": "membership.profile/1"}
+    sent = said(ben.submit(*[large] * 700), Entries, ANN)
+    assert sum(len(message.entries) for message in sent) == 700
+    assert all(len(write_message(message)) < FRAME_BYTES_MAX for message in sent)
 
 
 def test_a_pending_entry_is_offered_again_with_growing_pauses() -> None:
@@ -154,18 +198,18 @@ def test_a_pending_entry_is_offered_again_with_growing_pauses() -> None:
     pauses, last_ms = [], 0
     for at_ms in range(0, 20 * 60_000, 500):
         ben.at_ms = at_ms
-        if carried(ben.tick()):
+        if told(ben, ben.tick()):
             pauses.append(at_ms - last_ms)
             last_ms = at_ms
     doubled = [min(FORWARD_MS_MIN << n, FORWARD_MS_MAX) for n in range(len(pauses))]
     assert len(pauses) > 9
-    assert all(pause <= told <= pause * 9 // 8 for pause, told in zip(doubled, pauses, strict=True))
+    assert all(pause <= said_ms <= pause * 9 // 8 for pause, said_ms in zip(doubled, pauses, strict=True))
 
 
 def test_what_is_pending_is_offered_on_every_new_connection() -> None:
     ben = Stand(BEN)
     ben.submit(profile("a"), profile("b"))
-    assert carried(ben.connect(ANN)) == [1, 2]
+    assert told(ben, ben.connect(ANN)) == [1, 2]
 
 
 def test_a_start_offers_what_the_disk_kept() -> None:
@@ -173,7 +217,7 @@ def test_a_start_offers_what_the_disk_kept() -> None:
     ben.submit(profile())
     ben.restart()
     ben.connect(ANN)
-    assert carried(ben.tick()) == [1]
+    assert told(ben, ben.tick()) == [1]
 
 
 def test_what_became_final_is_offered_no_more() -> None:
@@ -181,7 +225,7 @@ def test_what_became_final_is_offered_no_more() -> None:
     ann.connect(BEN)
     ann.submit(profile())
     ann.block()
-    assert not carried(ann.tick(FORWARD_MS_MAX))
+    assert not said(ann.tick(FORWARD_MS_MAX), Pending)
     assert not ann.disk.pending
 
 
