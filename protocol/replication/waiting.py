@@ -37,7 +37,8 @@ class Waiting:
         self._wall_ms = 0
         self._again_ms = 0
         """Before this moment nothing can be included, unless something new comes; 0: not known."""
-        self._some = False
+        self._some_until_ms = 0
+        """Until when what was found includable does not lapse; 0: nothing was found."""
         self._fresh: list[Entry] = []
         self._ended: list[tuple[Entry, str]] = []
 
@@ -50,7 +51,7 @@ class Waiting:
     def changed(self) -> None:
         """Something came or went, or the head has moved."""
         self._again_ms = 0
-        self._some = False
+        self._some_until_ms = 0
 
     def wake_ms(self, now: Now) -> int | None:
         """When to look again, on the monotonic clock, where time alone can bring work."""
@@ -90,16 +91,18 @@ class Waiting:
             return True
         if not len(self._pool) or self._monotonic_ms < self._again_ms:
             return False
-        if not self._some:
+        if self._time_ms > self._some_until_ms:
             chain, time_ms = self._chain, self._time_ms
             limits = chain.charter.limits
-            self._some = any(
-                check_includable(chain.state, chain.network, entry, time_ms, limits) is None
+            lasting = (
+                entry.until_ms
                 for entry in islice(self.candidates(chain.state), LOOKED_AT_MAX)
+                if check_includable(chain.state, chain.network, entry, time_ms, limits) is None
             )
-            if not self._some:
+            self._some_until_ms = next(lasting, 0)
+            if not self._some_until_ms:
                 self.left((), nothing=True)
-        return self._some
+        return self._some_until_ms > 0
 
     def may_propose(self, wall_ms: int) -> bool:
         """Whether we may lead."""
@@ -122,7 +125,7 @@ class Waiting:
         alone = len(self._chain.witnesses) == 1
         self._ended += self._pool.discard(self._pool.unknown() if nothing and alone else entries, lapsed=alone)
         if nothing:
-            self._some = False
+            self._some_until_ms = 0
             self._again_ms = self._monotonic_ms + PROPOSE_AGAIN_MS
 
     @property
