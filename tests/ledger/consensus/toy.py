@@ -1,7 +1,7 @@
 """A small world for the replica alone: toy blocks, a virtual network, clock and journal, all from one seed.
 
-Only the ledger is a toy (`blocks.py`). A power cut keeps exactly what was written before it. Votes are watched at the moment they are told: nobody contradicts themselves, and no two
-blocks are final at one height.
+Only the ledger is a toy (`blocks.py`). A power cut keeps exactly what was written before it. Votes are watched at the
+moment they are told: nobody contradicts themselves, and no two blocks are final at one height.
 """
 
 from __future__ import annotations
