@@ -9,6 +9,7 @@ from typing import Any
 from dpnode.answers.inbox import waiting_rows
 from dpnode.answers.network import addresses_of
 from dpnode.answers.shown import party
+from dpnode.answers.witness import seat_reminders, seat_shown, withstands
 from dpnode.checking import is_own_witness
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
@@ -61,7 +62,11 @@ async def status(node: Node, question: Status, responder: Responder) -> Answer:
             "inbox": len(waiting_rows(node)),
             "witness": not node.core.ledger.orderer.silence(),
             "database_bytes": counts.disk_bytes,
+            "withstands": withstands(node),
+            "alarms": list(node.alarms),
         }
+        if (seat := seat_shown(node)) is not None:
+            value["seat"] = seat
         meta = await node.store.meta()
         if is_own_witness(node):
             value["checked_height"] = chain.head.height
@@ -78,19 +83,15 @@ def reminders(node: Node) -> list[str]:
     if node.parts is None:
         lines.append("no network yet: `dpnode network found NAME`, or `dpnode network join INVITATION`")
         return lines
-    chain = node.core.chain
     if node.core.ledger.anchor.is_missed:
         lines.append(false_history(node.core.ledger.anchor.height))
-    if chain.place_of(node.identity.member) is not None and node.core.ledger.orderer.silence():
-        lines.append(f"this witness does not vote: {node.core.ledger.orderer.silence()}")
+    lines += seat_reminders(node)
     if node.core.ledger.orderer.is_seated and node.core.ledger.waiting.is_stalled(now().wall_ms):
         lines.append("nothing was recorded for 30 days, so this witness waits: look at `dpnode clock`")
     clocks = node.core.ledger.clocks
     if clocks.is_off:
         waits = node.core.ledger.orderer.is_seated and not clocks.is_confirmed
         lines.append(clock_sentence(clocks.ahead_ms, waits=waits))
-    if len(chain.voting_keys) == 1:
-        lines.append("one witness: the ledger stands still while its machine is off")
     return [*lines, *node.reminders]
 
 

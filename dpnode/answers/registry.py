@@ -17,6 +17,7 @@ FAMILIES = (
     "reading",
     "holdings",
     "motion",
+    "witness",
     "capability",
     "verify",
     "export",

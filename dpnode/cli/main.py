@@ -20,7 +20,7 @@ from dpnode.safe_text import safe
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("identity", "Make this node's keys and settings, or restore them from words."),
-    "id": ("identity", "This node's identity: show, words, nodes."),
+    "id": ("identity", "This node's identity: words, keys, machines."),
     "network": ("network", "Found, invite to, join or look at a network."),
     "up": ("node", "Start the daemon."),
     "down": ("node", "Stop the daemon."),
@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "inbox": ("inbox", "What waits for a person: list, show, approve, refuse."),
     "why": ("inbox", "Why a call, proposal or job was decided as it was."),
     "motion": ("motion", "Decide together who orders entries."),
+    "witness": ("witness", "A witness's seat: list, accept, resign, rekey."),
     "ledger": ("ledger", "Read, verify and export the ledger."),
     "credit": ("holdings", "Open, issue, pay and redeem credits."),
     "asset": ("holdings", "Register and look at assets."),

@@ -84,6 +84,7 @@ def witnesses(source: Source, question: NetworkWitnesses) -> Fields:
                 "member": party(view, one.member),
                 "key": show_id(Kind.KEY, one.key),
                 "since_height": one.since_height,
+                "connected": one.member in source.connected or one.member == source.me,
                 "evidence": len(one.evidence),
             }
             for one in sitting

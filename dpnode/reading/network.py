@@ -14,6 +14,7 @@ from dpnode.reading.source import Source, at_once
 from ledger import queries
 from ledger.names import Kind, show_id
 from ledger.operations import accounts
+from ledger.operations.witness_queries import withstands
 from ledger.queries import Asset, Person
 from ledger.state import View
 
@@ -37,6 +38,7 @@ def network(source: Source, question: NetworkShow) -> Fields:
         "block_ms": source.head.time_ms,
         "root": source.head.state_root,
         "witnesses": [party(view, one) for one in queries.witness_members(view)],
+        "withstands": withstands(len(queries.witness_members(view))),
         "arbiters": [party(view, one) for one in charter.arbiters],
         "rules": rules,
     }

@@ -105,6 +105,12 @@ class Orderer:
             return "asking the other witnesses what it signed before"
         return "" if replica.may_vote else "catching up with what it signed before"
 
+    @property
+    def needs_key(self) -> bool:
+        """Whether the seat is ours and no key of this machine can vote in it again."""
+        seated = self._chain.place_of(self._member) is not None
+        return seated and (self._replica is None or self._replica.halted != "")
+
     def standing(self) -> tuple[int, bool] | None:
         """The view being voted in and whether there is anything to agree on; None where we take no part."""
         return None if self._replica is None else (self._replica.view, self._replica.is_working)

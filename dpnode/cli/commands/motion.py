@@ -119,16 +119,18 @@ def _motion(value: Fields) -> Iterator[Block]:
 @command("witnesses", example="dpnode network witnesses")
 def witnesses(run: Run) -> None:
     """Who orders entries, and how many of them may be down or lying."""
-    run.ask(NetworkWitnesses(), _witnesses)
+    run.ask(NetworkWitnesses(), witnesses_told)
 
 
-def _witnesses(value: Fields) -> Iterator[Block]:
+def witnesses_told(value: Fields) -> Iterator[Block]:
+    """The witnesses, and what so many of them mean."""
     yield Table(
         columns=(
             Column(title="Place", key="place", shape=shapes.count, right=True),
             Column(title="Member", key="member", shape=shapes.party),
             Column(title="Voting key", key="key", shape=shapes.ident),
             Column(title="Since height", key="since_height", shape=shapes.count, right=True),
+            Column(title="Here now", key="connected", shape=shapes.yes),
             Column(title="Evidence", key="evidence", shape=shapes.count, right=True),
         ),
         rows=value.get("witnesses", []),

@@ -195,6 +195,8 @@ def _shown(value: Fields) -> Iterator[Block]:
         rows=value.get("witnesses", []),
         empty="No witness.",
     )
+    if value.get("withstands"):
+        yield Note(text=f"{value['withstands']}.")
     rules = value.get("rules", {})
     yield facts(rules, *((key, key, str) for key in rules), title="Rules")
 

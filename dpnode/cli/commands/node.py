@@ -185,9 +185,27 @@ def _status(value: Fields) -> Iterator[Block]:
         ("Open jobs", "jobs_open", shapes.count),
         ("Waiting for you", "inbox", shapes.count),
         ("Witness", "witness", shapes.yes),
+        ("Votes", "seat", _votes),
+        ("Other witnesses", "seat", _others),
+        ("Order", "withstands", str),
     )
     for reminder in value.get("reminders", []):
         yield Note(text=f"! {reminder}")
+
+
+def _votes(seat: Fields) -> str:
+    if "view" not in seat:
+        return "no"
+    said = "yes" if seat["votes"] else "no"
+    what = "working" if seat["works"] else "nothing to agree on"
+    return f"{said}; place {seat['place']} of {seat['witnesses']}, epoch {seat['epoch']}, view {seat['view']}, {what}"
+
+
+def _others(seat: Fields) -> str:
+    here = ", ".join(shapes.party(one) for one in seat["connected"])
+    away = ", ".join(shapes.party(one) for one in seat["away"])
+    parts = [f"here: {here}"] * bool(here) + [f"away: {away}"] * bool(away)
+    return "\n".join(parts)
 
 
 @command("clock", example="dpnode clock\ndpnode clock --confirm", writes=True)

@@ -20,6 +20,7 @@ FAMILIES = {
     "why": "dpnode.control.questions.job",
     "ledger": "dpnode.control.questions.ledger",
     "motion": "dpnode.control.questions.motion",
+    "witness": "dpnode.control.questions.witness",
     "credit": "dpnode.control.questions.holdings",
     "asset": "dpnode.control.questions.holdings",
     "share": "dpnode.control.questions.holdings",
