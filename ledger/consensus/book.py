@@ -141,21 +141,26 @@ class Book:
         self.out.votes.append(vote)
         return vote
 
-    def cast(self, view: int, kind: VoteKind, block: bytes, now: Moment) -> bool:
-        """Sign, tell everybody and count it; whether it was signed."""
+    def cast(self, view: int, kind: VoteKind, block: bytes, now: Moment, *beside: Vote) -> bool:
+        """Sign, tell everybody (and `beside`, what it follows) and count it; whether it was signed."""
         vote = self.sign(view, kind, block)
         if vote is not None:
-            self.tell(None, Votes(votes=(vote,)))
+            self.tell(None, Votes(votes=(vote, *beside)))
             self.count(vote, now)
         return vote is not None
 
     def count(self, vote: Vote, now: Moment) -> None:
         """A signed vote counts; a quorum of them is a certificate, two that no honest witness signs are evidence."""
+        certificate = self.weigh(vote)
+        if certificate is not None:
+            self.certified(certificate, now)
+
+    def weigh(self, vote: Vote) -> Certificate | None:
+        """Count a signed vote, and tell what convicts its witness; the certificate it completes."""
         certificate, guilt = self.tally.add(vote)
         if guilt is not None:
             self.out.last.append(Conflict(one=guilt[0], two=guilt[1]))
-        if certificate is not None:
-            self.certified(certificate, now)
+        return certificate
 
     def certified(self, certificate: Certificate, now: Moment) -> None:
         """A checked certificate, formed here or received (consensus rules 8 and 9)."""

@@ -75,7 +75,9 @@ def notarize(book: Book, now: Moment) -> None:
     view = book.view
     if proposal.block is not None:
         book.out.blocks.append(proposal.block)
-    if not book.cast(view, VoteKind.NOTARIZE, proposal.vote.block, now) and proposal.block is not None:
+    # The leader's vote goes along: whoever was shown another block has both, and they convict the leader (V-14).
+    is_cast = book.cast(view, VoteKind.NOTARIZE, proposal.vote.block, now, proposal.vote)
+    if not is_cast and proposal.block is not None:
         book.out.blocks.remove(proposal.block)
 
 

@@ -11,7 +11,7 @@ from typing import assert_never
 from ledger.consensus.book import Book, Moment
 from ledger.consensus.deciding import JUSTIFICATION_MAX
 from ledger.consensus.tally import VIEWS_AHEAD_MAX
-from ledger.consensus.votes import BadCertificate, Certificate, Vote, VoteKind, check_certificate
+from ledger.consensus.votes import BadCertificate, Certificate, Vote, VoteKind, check_certificate, votes_of
 from ledger.consensus.words import (
     Ask,
     AskOwn,
@@ -124,17 +124,13 @@ def _certificates(book: Book, certificates: Iterable[Certificate], now: Moment) 
             check_certificate(certificate, book.network, book.epoch, book.keys)
         except BadCertificate:
             return
-        for place, signature in certificate.votes:
-            if place == book.place:
-                own = Vote(
-                    epoch=certificate.epoch,
-                    view=certificate.view,
-                    kind=certificate.kind,
-                    block=certificate.block,
-                    witness=place,
-                    signature=signature,
-                )
-                _check_own(book, own)
+        is_near = certificate.view <= book.view + VIEWS_AHEAD_MAX
+        for vote in votes_of(certificate):
+            if vote.witness == book.place:
+                _check_own(book, vote)
+            if is_near and not book.tally.is_past(vote.view, book.view):
+                # Who showed one block to us and another to the others is convicted by their certificate.
+                book.weigh(vote)
         book.certified(certificate, now)
 
 

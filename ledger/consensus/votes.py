@@ -180,6 +180,21 @@ def check_certificate(certificate: Certificate, network: bytes, epoch: int, keys
             raise BadCertificate(f"the signature of witness {place} is wrong")
 
 
+def votes_of(certificate: Certificate) -> list[Vote]:
+    """The votes that a certificate is made of."""
+    return [
+        Vote(
+            epoch=certificate.epoch,
+            view=certificate.view,
+            kind=certificate.kind,
+            block=certificate.block,
+            witness=place,
+            signature=signature,
+        )
+        for place, signature in certificate.votes
+    ]
+
+
 def write_certificate(certificate: Certificate) -> bytes:
     """How a certificate is stored and travels."""
     content: dict[str, Value] = {
