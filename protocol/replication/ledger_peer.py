@@ -128,18 +128,23 @@ class LedgerPeer:
 
     def carry(self, wanted: Carry, now: Now) -> list[Effect]:
         """Take in entries that a guest or a file brought: all of them or none."""
-        chain, accepted, time_ms = self.chain, list[Entry](), self._block_time_ms(now)
+        chain, accepted, known, time_ms = self.chain, list[Entry](), list[Entry](), self._block_time_ms(now)
         for entry in wanted.entries:
             if self.pool.judge(chain.state, entry, time_ms) is Verdict.ACCEPT:
                 accepted.append(entry)
-            elif entry.id not in self.pool:
+            elif (waiting := self.pool.get(entry.id)) is not None:
+                # Others handed it on before; what the owner is told of is on the disk all the same.
+                known += [] if entry.id in self._mine else [waiting]
+            else:
                 return [NotRecorded(token=wanted.token, code="entry.unusable", detail="the entry cannot be carried")]
         tx = Overlay(chain.state)
         done = choose(tx, chain.network, chain.head.height + 1, time_ms, accepted, chain.charter.limits)
         for _, refusal in done.left:
             return [NotRecorded(token=wanted.token, code=refusal.code, detail=refusal.detail)]
         return self._keep(
-            accepted, now, Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in wanted.entries))
+            [*known, *accepted],
+            now,
+            Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in wanted.entries)),
         )
 
     def _fill(self, lapsed: Sequence[int], now: Now) -> list[Effect]:

@@ -140,6 +140,16 @@ def test_a_guests_joining_is_carried_kept_and_told_when_final() -> None:
     assert [(one.entry_id, one.outcome) for one in finals] == [(entry.id, "")]
 
 
+def test_carrying_what_others_handed_on_before_puts_it_on_the_disk_first() -> None:
+    ann = invited()
+    entry = joining(CAT, ann.founded, GUEST)
+    ann.hand(BEN, entry)
+    assert entry.id not in ann.disk.pending
+    effects = [one for one in ann.carry(entry) if isinstance(one, KeepPending | Recorded)]
+    assert [type(one) for one in effects] == [KeepPending, Recorded]
+    assert entry.id in ann.disk.pending
+
+
 def test_carrying_what_is_carried_already_is_acknowledged_again() -> None:
     ann = invited()
     entry = joining(CAT, ann.founded, GUEST)
