@@ -15,6 +15,7 @@ from ledger.fold import check_includable
 from ledger.operations.members import is_member
 from tests.simulation.ballots import Violation
 from tests.simulation.life import Town
+from tests.simulation.seating import Seating
 from tests.simulation.storms import FAULTS, Storm, drawn
 
 STORM_MS = 35_000
@@ -29,17 +30,30 @@ WHIMS = 8
 class Council(Town):
     """One seed: n witnesses, some members beside them, and everything that may befall them."""
 
-    def __init__(self, seed: int, *, witnesses: int | None = None, allowed: frozenset[str] | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        witnesses: int | None = None,
+        allowed: frozenset[str] | None = None,
+        always: bool = False,
+    ) -> None:
+        """`allowed`: faults that a seed may have, or with `always` has; None: all of them."""
         dice = random.Random(f"council {seed}")
         self.n = witnesses if witnesses is not None else dice.choice([1, 2, 3, 4, 4, 4, 7, 7])
         nodes = max(2, min(MACHINES_MAX, self.n + dice.randrange(3)))
-        names, faults = drawn(dice, set(FAULTS) if allowed is None else set(allowed))
+        names, faults = drawn(dice, frozenset(FAULTS) if allowed is None else allowed, always=always)
         super().__init__(seed, faults=faults, job=False, witnesses=self.n, nodes=nodes)
         everybody = list(self.cluster.nodes.values())
-        self.honest_clock_ms = STORM_MS
         ballots = self.cluster.observer.ballots
         ballots.guilty = self._guilty_keys
         self.storm = Storm(self.cluster, everybody[: self.n], names, STORM_MS)
+        if "seats" in names:
+            self.storm.seating = Seating(self, self.storm)
+            for i, node in enumerate(everybody):
+                # Whoever may become a witness can reach the others.
+                for other in everybody[i + 1 :]:
+                    self.cluster.wire(node.who, other.who)
         self.speaks_after = dice.random() < 0.5
         """Whether people go on once all is repaired, or leave it to the machines to finish what they had begun."""
         for node in everybody:
@@ -73,6 +87,10 @@ class Council(Town):
             cluster.observer.balanced(node)
         self._nothing_lost()
         self._guilt_recorded()
+
+    def founders(self) -> list[Any]:
+        """The machines of those whose votes count in motions."""
+        return list(self.cluster.nodes.values())[: len(self.cluster.founded.charter.founders)]
 
     def honest(self) -> list[Any]:
         """The machines that do not lie and whose owners are members."""

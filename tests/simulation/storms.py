@@ -28,6 +28,7 @@ FAULTS = {
     "skew": "clocks are up to 50 seconds wrong",
     "jump": "a clock jumps by up to an hour, and back",
     "liar": "up to f witnesses lie",
+    "seats": "the members change the witnesses while entries flow",
 }
 SKEW_MS_MAX = 50_000
 JUMP_MS_MAX = 3_600_000
@@ -35,9 +36,9 @@ DOWN_MS = 4_000
 """Putting a disk back takes longer than any message is under way."""
 
 
-def drawn(dice: Any, allowed: set[str]) -> tuple[frozenset[str], Faults]:
+def drawn(dice: Any, allowed: frozenset[str], *, always: bool = False) -> tuple[frozenset[str], Faults]:
     """Which faults a seed has, and how bad those of messages and effects are."""
-    names = frozenset(name for name in FAULTS if dice.random() < 0.5 and name in allowed)
+    names = frozenset(name for name in FAULTS if (dice.random() < 0.5 or always) and name in allowed)
     faults = Faults(
         loss=dice.choice([0.02, 0.1, 0.3]) if "loss" in names else 0.0,
         twice=dice.choice([0.1, 0.3]) if "duplication" in names else 0.0,
@@ -61,8 +62,10 @@ class Storm:
         self.names = names
         self.end_ms = end_ms
         self.happened: dict[str, int] = {}
-        self._failing: set[bytes] = set()
+        self.failing: set[bytes] = set()
         """Witnesses that count among the f."""
+        self.seating: Any = None
+        """What changes the witnesses (`tests.simulation.seating.Seating`), if anything."""
         self._copies: dict[bytes, list[tuple[Any, ...]]] = {}
         if "skew" in names:
             for node in cluster.nodes.values():
@@ -94,7 +97,7 @@ class Storm:
 
     # -- the f that may fail
 
-    def _seated(self) -> list[Any]:
+    def seated(self) -> list[Any]:
         """The witnesses of whoever is furthest."""
         nodes = [node for node in self.cluster.nodes.values() if node.liar is None]
         chain = max((node.parts.core.chain for node in nodes), key=lambda one: one.head.height)
@@ -102,21 +105,25 @@ class Storm:
         return [node for node in self.cluster.nodes.values() if node.who.voting.public in keys]
 
     def _left(self) -> int:
-        """How many more may fail."""
-        seated = self._seated()
-        return (len(seated) - 1) // 3 - sum(node.who.peer in self._failing for node in seated)
+        """How many more may fail, whoever of those voted in and out is there by then."""
+        seated = {node.who.peer for node in self.seated()}
+        leaving, coming = (self.seating.leaving, self.seating.coming) if self.seating else (set(), set())
+        return (len(seated - leaving) - 1) // 3 - len((seated | coming) & self.failing)
+
+    def _sits(self, node: Any) -> bool:
+        return node in self.seated() or (self.seating is not None and node.who.peer in self.seating.coming)
 
     def _may_fail(self, node: Any) -> bool:
         """Whether this one may fail now; counts as failing from now on."""
-        if node.who.peer in self._failing:
+        if node.who.peer in self.failing:
             return True
-        if node in self._seated() and self._left() <= 0:
+        if self._sits(node) and self._left() <= 0:
             return False
-        self._failing.add(node.who.peer)
+        self.failing.add(node.who.peer)
         return True
 
     def _lies(self, node: Any) -> None:
-        self._failing.add(node.who.peer)
+        self.failing.add(node.who.peer)
         self.cluster.observer.ballots.liars.add(node.who.peer)
         tricks = self.dice.sample(TRICKS, self.dice.randrange(1, 6))
         node.liar = Liar(self.cluster, node, frozenset(tricks))
