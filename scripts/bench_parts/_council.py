@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -14,8 +14,8 @@ import trio
 from config.parse import load
 from dpnode.clock import now
 from dpnode.daemon import _Daemon
-from dpnode.net import peer_id_of as machine_of
 from dpnode.node import Node
+from dpnode.seat import Seat
 from dpnode.shelf import Founded
 from ledger.charter import Limits, founding_id, write_charter
 from ledger.keys import SigningKey
@@ -56,22 +56,18 @@ def council(folder: Path, witnesses: int) -> Iterator[Council]:
 
 
 def as_member(one: Council, work: Callable[[Node], Awaitable[T]], *, met: int) -> T:
-    """Run the member's node, wait until it is connected with `met` witnesses and they with each other, and do `work`."""
+    """Run the member's node and do `work` once it and the witnesses are connected, `met` of them."""
 
     async def run() -> T:
         ready = trio.Event()
-        with ExitStack() as held:
-            settings = load(Path(one.member.home.config))
-            running = _Daemon(one.member.home, settings, one.member.identity, lambda _: ready.set(), held)
+        settings = load(Path(one.member.home.config))
+        with closing(Seat(one.member.home, one.member.identity.member)) as seat:
+            running = _Daemon(one.member.home, settings, one.member.identity, lambda _: ready.set(), seat)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(running.run)
                 await ready.wait()
-                with trio.fail_after(MET_WITHIN_S):
-                    while len(running._node.core.ledger.neighbours.peers) < met:
-                        await trio.sleep(0.05)
-                    machines = {machine_of(owner.identity.network_seed) for owner in one.owners}
-                    while any(_linked(each, machines) < met - 1 for each in one.witnesses if _is_up(each)):
-                        await trio.sleep(0.1)
+                await _until(lambda: len(running._node.core.ledger.neighbours.peers) >= met)
+                await _until(lambda: all(_linked(each) >= met - 1 for each in one.witnesses))
                 done = await work(running._node)
                 running._node.stop.set()
         return done
@@ -79,12 +75,18 @@ def as_member(one: Council, work: Callable[[Node], Awaitable[T]], *, met: int) -
     return trio.run(run)
 
 
-def _linked(witness: Daemon, machines: set[bytes]) -> int:
+async def _until(holds: Callable[[], bool]) -> None:
+    """Other processes cannot call us: look again and again."""
+    for _ in range(MET_WITHIN_S * 20):
+        if holds():
+            return
+        await trio.sleep(0.05)
+    raise RuntimeError(f"the nodes have not met within {MET_WITHIN_S} s")
+
+
+def _linked(witness: Daemon) -> int:
+    """With how many other witnesses it is connected: all but the member."""
     return int(witness.status()["peers"]) - 1
-
-
-def _is_up(witness: Daemon) -> bool:
-    return witness.process.poll() is None
 
 
 def _founded(owners: Sequence[Owner], witnesses: int) -> Founded:
@@ -115,7 +117,8 @@ def _founded(owners: Sequence[Owner], witnesses: int) -> Founded:
     )
     signed = founding_id(charter.network)
     return Founded(
-        charter=charter, signatures={owner.identity.member: SigningKey(owner.root_seed).sign(signed) for owner in owners}
+        charter=charter,
+        signatures={owner.identity.member: SigningKey(owner.root_seed).sign(signed) for owner in owners},
     )
 
 

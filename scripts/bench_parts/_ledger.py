@@ -178,7 +178,7 @@ def building(owner: Owner) -> Iterator[tuple[Builder, Founded]]:
         store.commit(founding_commit(founded))
         builder = Builder(owner.identity, founded, store)
         yield builder, founded
-    with open_journal(owner.home.votes, create=True) as (journal, _):
+    with open_journal(owner.home.votes, create=False) as (journal, _):
         # What a witness's journal holds after it was begun anew: nothing at or below this view is voted on again.
         journal.append([floor_record(builder.chain.head.epoch, builder.chain.head.view)])
 

@@ -9,13 +9,14 @@ is never less.
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path
 
 import trio
 
 from config.parse import load
 from dpnode.daemon import _Daemon
+from dpnode.seat import Seat
 from ledger.canonical import Value
 from scripts.bench_parts._homes import Owner, daemon, know, make_owner
 from scripts.bench_parts._ledger import (
@@ -70,8 +71,8 @@ def finality_bulk(run: Run) -> Figure:
 async def _send(run: Run, owner: Owner, height: int, operations: list[dict[str, Value]]) -> tuple[float, float]:
     """Run the member's node, submit everything, wait until it is final there; (seconds, processor seconds of ours)."""
     ready = trio.Event()
-    with ExitStack() as held:
-        running = _Daemon(owner.home, load(Path(owner.home.config)), owner.identity, lambda _: ready.set(), held)
+    with closing(Seat(owner.home, owner.identity.member)) as seat:
+        running = _Daemon(owner.home, load(Path(owner.home.config)), owner.identity, lambda _: ready.set(), seat)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(running.run)
             await ready.wait()
