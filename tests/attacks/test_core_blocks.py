@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from ledger.block import Block, make_block, read_block, write_block
-from ledger.consensus.replica import Proposed, Replica
 from ledger.consensus.votes import (
     Certificate,
     VoteKind,
@@ -21,11 +20,13 @@ from ledger.consensus.votes import (
     write_certificate,
 )
 from ledger.keys import Signature, SigningKey
-from protocol.effects import Commit, Effect
+from ledger.names import Kind, short
+from protocol.effects import Alarm, Commit, Effect
 from protocol.inputs import Quiet
 from protocol.limits import RANGE_DEADLINE_MS, RANGES_QUEUED_MAX
 from protocol.messages import AskRange, Blocks, NewHead
 from protocol.replication.anchor import Anchor
+from tests.ledger.consensus.seat import Seat, block, cast
 from tests.protocol.stand import ANN, BEN, CAT, Stand, is_rejected, of, profile, said
 from tests.simulation.town import START_MS
 
@@ -128,7 +129,6 @@ HEADERS: dict[str, dict[str, Any]] = {
     "network": {"network": bytes(32)},
     "epoch": {"epoch": 2},
     "height": {"height": 2},
-    "parent": {"parent": bytes(32)},
     "time not after the parent's": {"time_ms": SOURCE.founded.charter.created_ms},
     "state": {"state_root": bytes(32)},
     "witnesses": {"witnesses": bytes(32)},
@@ -148,6 +148,17 @@ HEADERS: dict[str, dict[str, Any]] = {
 def test_a_block_with_one_thing_changed_is_refused_though_the_witness_signed_it(changes: dict[str, Any]) -> None:
     block = rebuilt(FIRST, **changes)
     refused(Blocks(start=1, blocks=[write_block(block)], certificate=certified(block), height=1))
+
+
+def test_a_block_on_another_parent_is_refused_and_whoever_signed_it_is_named() -> None:
+    """V-5: no single liar makes a second certified history; whoever hands it on may be honest."""
+    block = rebuilt(FIRST, parent=bytes(32))
+    ben, effects = offered(Blocks(start=1, blocks=[write_block(block)], certificate=certified(block), height=1))
+    (alarm,) = of(effects, Alarm)
+    assert short(Kind.MEMBER, ANN.member) in alarm.sentence
+    assert not of(effects, Commit) and ben.state() == Stand(BEN).state() and ben.disk.blocks == []
+    unsigned = certified(block, signer=BEN.voting)
+    refused(Blocks(start=1, blocks=[write_block(block)], certificate=unsigned, height=1))
 
 
 def test_a_block_of_a_view_above_its_certificates_is_refused() -> None:
@@ -284,6 +295,10 @@ def test_garbage_at_that_height_raises_no_alarm() -> None:
 
 
 def test_a_witness_signs_no_second_block_in_a_view_whatever_it_is_told() -> None:
-    replica = Replica(network=bytes(32), epoch=1, keys=[ANN.voting.public], place=0, signer=ANN.voting, floor=0)
-    assert replica.step(Proposed(view=1, block=b"a" * 32))
-    assert replica.step(Proposed(view=1, block=b"b" * 32)) == []
+    seat, first, second = Seat(n=4), block(1, 5), block(1, 6)
+    assert cast(seat.propose(first)) == [(VoteKind.NOTARIZE, 1, first.header.id)]
+    assert cast(seat.propose(second)) == []
+    assert cast(seat.again(cleared=True).propose(second)) == []
+    alone = Seat(n=1)
+    assert [kind for kind, view, _ in cast(alone.offer(5)) if view == 1] == [VoteKind.NOTARIZE, VoteKind.FINALIZE]
+    assert cast(alone.propose(second)) == cast(alone.again().propose(second)) == []

@@ -10,7 +10,6 @@ import pytest
 from ledger.block import make_block, read_block, witnesses_hash, write_block
 from ledger.chain import STALL_MS, Advance, BadRange, Chain
 from ledger.charter import BadCharter, check_founding, founding_id, write_charter
-from ledger.consensus.replica import Cast, Proposed, Replica
 from ledger.consensus.votes import BadCertificate, VoteKind, quorum
 from ledger.entry import Entry
 from ledger.errors import RemoteError
@@ -19,6 +18,8 @@ from ledger.state import Overlay
 from protocol.effects import Commit
 from protocol.inputs import Now
 from protocol.replication.ledger_peer import LedgerPeer
+from protocol.replication.orderer import Voter
+from tests.ledger.consensus.seat import Seat, block, cast
 from tests.ledger.town import DAY_MS, START_MS, Person, Town, certificate, charter_content
 
 PROFILE = "membership.profile/1"
@@ -79,12 +80,9 @@ def test_two_different_blocks_at_one_height_cannot_both_follow() -> None:
 
 def test_an_honest_witness_votes_for_one_of_two_conflicting_blocks() -> None:
     """V-6, V-8: an equivocating leader gets one vote from each."""
-    keys = [Person(i).voting.public for i in range(4)]
-    witness = Replica(network=bytes(32), epoch=1, keys=keys, place=2, signer=Person(2).voting, floor=0)
-    first = witness.step(Proposed(view=1, block=b"a" * 32))
-    second = witness.step(Proposed(view=1, block=b"b" * 32))
-    assert [effect.vote.block for effect in first if isinstance(effect, Cast)] == [b"a" * 32]
-    assert second == []
+    witness, one, other = Seat(n=4, place=2), block(1, 5), block(1, 6)
+    assert cast(witness.propose(one)) == [(VoteKind.NOTARIZE, 1, one.header.id)]
+    assert cast(witness.propose(other)) == []
 
 
 def test_a_forged_outcome_or_signature_on_the_way_is_noticed() -> None:
@@ -153,17 +151,9 @@ def test_a_certificate_of_yesterday_does_not_make_todays_block_final() -> None:
 
 
 def peer_of(town: Town) -> LedgerPeer:
-    replica = Replica(
-        network=town.network,
-        epoch=1,
-        keys=town.chain.voting_keys,
-        place=0,
-        signer=Person(0).voting,
-        floor=town.chain.head.view,
-    )
     entry = town.entry(town.people[1].working, PROFILE, until_ms=town.now_ms + 60 * DAY_MS)
     ada = town.people[0]
-    return LedgerPeer(town.chain, member=ada.id, signer=ada.working, replica=replica, pending=[entry])
+    return LedgerPeer(town.chain, member=ada.id, signer=ada.working, voter=Voter(key=Person(0).voting), pending=[entry])
 
 
 @pytest.mark.parametrize(("later_ms", "proposes"), [(0, True), (STALL_MS - DAY_MS, True), (STALL_MS + DAY_MS, False)])

@@ -2,103 +2,139 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from dpnode.assembly import _replica
+import dpnode.voting
+from dpnode.assembly import voter_of
 from dpnode.store.errors import JournalLost
 from dpnode.store.journal import Record
-from dpnode.voting import floor_record, open_votes, own_certificate, records_of, remembered
-from ledger.block import make_block
+from dpnode.voting import (
+    Kind,
+    VoteBook,
+    floor_record,
+    halt_record,
+    open_votes,
+    records_of,
+    remembered,
+    still_needed,
+)
+from ledger.canonical import encode
 from ledger.chain import Chain
-from ledger.consensus.replica import Cast, Proposed, Replica, Vote
+from ledger.consensus.votes import VoteKind
+from protocol.effects import Commit, Effect, Journal
+from protocol.inputs import Now, Quiet
+from protocol.replication.ledger_peer import LedgerPeer
+from protocol.replication.orderer import Memory
 from tests.ledger.town import Person, Town
+from tests.protocol.stand import ANN, BEN, Stand, of, profile
 
 
-@dataclass
-class Disk:
-    """A store that keeps what is committed to it."""
-
-    commits: list[Any] = field(default_factory=list)
-
-    async def commit(self, commit: Any) -> None:
-        self.commits.append(commit)
-
-
-def witnessed(blocks: int) -> tuple[Town, list[Record], list[Vote]]:
-    """A town of one witness, the journal it wrote, and its votes."""
-    town, records, votes = Town(), list[Record](), list[Vote]()
-    chain = town.chain
-    witness = Replica(network=town.network, epoch=1, keys=chain.voting_keys, place=0, signer=Person(0).voting, floor=0)
+def witnessed(blocks: int) -> Stand:
+    """A witness alone that has made so many blocks."""
+    ann = Stand(ANN)
     for number in range(blocks):
-        entry = town.entry(town.people[0].working, "membership.profile/1", {"gifts": number % 2 == 0})
-        (block,) = town.block(entry).blocks
-        effects = witness.step(Proposed(view=witness.view, block=block.header.id))
-        cast = [effect.vote for effect in effects if isinstance(effect, Cast)]
-        assert own_certificate(cast, block) is not None
-        records += records_of(cast, block)
-        votes += cast
-    return town, records, votes
+        ann.at_ms += 10
+        ann.submit(profile(f"{number}"))
+        ann.block()
+    assert ann.height == blocks
+    return ann
 
 
-def started(town: Town) -> tuple[Chain, Any]:
-    """The chain of a database that knows the charter only, and its owner."""
-    return Chain.founded(town.charter)[0], SimpleNamespace(member=Person(0).id, voting=Person(0).voting)
+def put_back(journal: Sequence[Record]) -> Stand:
+    """A database that knows the charter only, beside this journal."""
+    again = Stand(ANN)
+    again.disk.journal = list(journal)
+    return again
 
 
-async def test_blocks_that_reached_only_the_journal_are_stored_at_the_next_start() -> None:
+def view(stand: Stand) -> int:
+    found: int = stand.ledger.orderer._replica.view
+    return found
+
+
+def test_blocks_that_reached_only_the_journal_are_stored_at_the_next_start() -> None:
     """V-9: a power cut between the vote and the database loses nothing and contradicts nothing."""
-    town, records, votes = witnessed(3)
-    chain, owner = started(town)
-    disk: Any = Disk()
-    replica, said = await _replica(disk, chain, owner, records)
-    assert said == "voting"
-    assert replica is not None
-    assert chain.head.block == town.chain.head.block
-    assert len(disk.commits) == 3
-    assert replica.view == votes[-1].view + 1
-    assert remembered(records).votes == tuple(votes)
+    ann = witnessed(3)
+    again = put_back(ann.disk.journal)
+    effects = again.restart()
+    assert of(effects, Commit) and not of(effects, Journal)
+    assert again.core.chain.head == ann.core.chain.head
+    assert again.disk.ids == ann.disk.ids
+    assert view(again) == view(ann)
+    assert again.ledger.orderer.silence() == ""
 
 
-async def test_a_vote_whose_block_was_never_final_is_not_contradicted() -> None:
+def test_a_vote_whose_block_was_never_final_is_not_contradicted_and_its_block_becomes_final() -> None:
     """V-9: the notarization alone was synced."""
-    town, records, votes = witnessed(1)
-    chain, owner = started(town)
-    disk: Any = Disk()
-    replica, _ = await _replica(disk, chain, owner, records[:2])
-    assert replica is not None
-    assert (chain.head.height, disk.commits) == (0, [])
-    assert replica.view == votes[0].view + 1
-    assert replica.step(Proposed(view=votes[0].view, block=bytes(32))) == []
+    ann = witnessed(1)
+    kept = [one for one in ann.disk.journal if one.kind in (Kind.BLOCK, Kind.BALLOT)][:2]
+    assert [one.kind for one in kept] == [Kind.BLOCK, Kind.BALLOT]
+    again = put_back(kept)
+    again.restart()
+    assert again.height == 0 and view(again) == 2
+    signer = again.ledger.orderer._replica._book.signer
+    assert signer.cast(1, VoteKind.NOTARIZE, bytes(32)) is None
+    again.at_ms += 1_000
+    again.give(Quiet())
+    assert again.disk.ids == ann.disk.ids
 
 
-async def test_a_database_older_than_the_journal_votes_no_more() -> None:
+def test_a_database_older_than_the_journal_votes_no_more_where_nobody_else_has_the_blocks() -> None:
     """V-10."""
-    town, records, _ = witnessed(3)
-    chain, owner = started(town)
-    disk: Any = Disk()
-    replica, said = await _replica(disk, chain, owner, [floor_record(3), *records[-3:]])
-    assert replica is None
-    assert "backup" in said
-    assert disk.commits == []
+    ann = witnessed(3)
+    chain = Chain.founded(ann.founded.charter)[0]
+    voter = voter_of(chain, ANN.voting, [floor_record(1, 2), *ann.disk.journal[-4:]])
+    assert voter.key is None and "backup" in voter.why
+    assert voter_of(chain, ANN.voting, ann.disk.journal).key is not None
 
 
-async def test_without_the_journal_or_the_seat_nobody_votes() -> None:
+def test_among_several_an_older_database_waits_until_it_has_caught_up() -> None:
+    """V-10: the others have the blocks."""
+    town = Town(people=4, witnesses=4)
+    voter = voter_of(town.chain, Person(0).voting, [floor_record(1, 9)])
+    assert voter.key is not None
+    peer = seated(town, voter_records=[floor_record(1, 9)])
+    assert not peer.orderer._replica.may_vote  # type: ignore[union-attr]
+
+
+def seated(town: Town, voter_records: list[Record]) -> LedgerPeer:
+    ada = town.people[0]
+    voter = voter_of(town.chain, Person(0).voting, voter_records)
+    return LedgerPeer(town.chain, member=ada.id, signer=ada.working, voter=voter, pending=[])
+
+
+def test_one_of_several_witnesses_asks_before_it_votes_and_says_so() -> None:
+    """V-21."""
+    town = Town(people=4, witnesses=4)
+    peer = seated(town, [])
+    peer.started(Now(wall_ms=town.now_ms, monotonic_ms=1))
+    assert peer.orderer.is_seated and "asking" in peer.orderer.silence()
+
+
+def test_without_the_key_the_journal_or_the_seat_nobody_votes() -> None:
     """V-10: no journal, no key."""
-    town, records, _ = witnessed(1)
-    chain, owner = started(town)
-    disk: Any = Disk()
-    other = SimpleNamespace(member=Person(1).id, voting=Person(1).voting)
-    nobody = SimpleNamespace(member=owner.member, voting=None)
-    cases: list[tuple[Any, list[Record] | None]] = [(owner, None), (other, records), (nobody, records)]
-    for who, journal in cases:
-        replica, said = await _replica(disk, chain, who, journal)
-        assert replica is None
-        assert said != "voting"
+    chain = witnessed(1).core.chain
+    for voter in (voter_of(chain, None, []), voter_of(chain, ANN.voting, None)):
+        assert voter.key is None and voter.why
+    assert Stand(BEN).ledger.orderer.silence() == "not a witness"
+    lost = Stand(ANN)
+    lost.ledger.orderer._voter = voter_of(chain, ANN.voting, None)
+    lost.ledger.orderer._take_seat(is_cleared=False)
+    assert "missing" in lost.ledger.orderer.silence()
+
+
+def test_a_key_that_was_halted_stays_so_after_every_start() -> None:
+    """V-10."""
+    ann = witnessed(1)
+    again = put_back([*ann.disk.journal, halt_record("a copy of it has voted")])
+    again.restart()
+    again.submit(profile("more"))
+    assert not of(again.block(), Journal)
+    assert again.ledger.orderer.silence() == "a copy of it has voted"
 
 
 def test_a_start_before_the_first_block_finds_the_journal_that_an_earlier_start_made(tmp_path: Path) -> None:
@@ -107,9 +143,9 @@ def test_a_start_before_the_first_block_finds_the_journal_that_an_earlier_start_
         with open_votes(tmp_path, create=True) as (journal, records):
             assert records == []
     with open_votes(tmp_path, create=True) as (journal, _):
-        journal.append([floor_record(7)])
+        journal.append([floor_record(1, 7)])
     with open_votes(tmp_path, create=True) as (_, records):
-        assert remembered(records).floor == 7
+        assert remembered(records).floors == ((1, 7),)
 
 
 def test_a_journal_that_is_gone_is_not_made_anew_behind_a_ledger_with_blocks(tmp_path: Path) -> None:
@@ -118,34 +154,75 @@ def test_a_journal_that_is_gone_is_not_made_anew_behind_a_ledger_with_blocks(tmp
         pass
 
 
-async def test_a_journal_of_another_network_ends_the_voting() -> None:
+def test_a_journal_of_another_network_ends_the_voting() -> None:
     """V-10: its views say nothing about this ledger."""
-    _, records, _ = witnessed(1)
-    chain, owner = started(Town(people=2))
-    disk: Any = Disk()
-    replica, said = await _replica(disk, chain, owner, records)
-    assert replica is None
-    assert "another network" in said
-    assert disk.commits == []
+    chain = Chain.founded(Town(people=2).charter)[0]
+    voter = voter_of(chain, ANN.voting, witnessed(1).disk.journal)
+    assert voter.key is None and "another network" in voter.why
 
 
-async def test_one_of_several_witnesses_does_not_vote_yet() -> None:
-    """Ordering among several comes later; until then a node says so instead of falling over its first block."""
-    chain, owner = started(Town(people=4, witnesses=4))
-    disk: Any = Disk()
-    replica, said = await _replica(disk, chain, owner, [])
-    assert replica is None
-    assert "several witnesses" in said
+def test_what_is_written_reads_back_in_the_order_of_the_rule() -> None:
+    """V-9: certificates, blocks, votes."""
+    (written,) = of(effects_of_a_block(), Journal)
+    records = records_of(written)
+    assert [one.kind for one in records] == [Kind.CERTIFICATE, Kind.BLOCK, Kind.BALLOT, Kind.BALLOT]
+    memory = remembered([*records, floor_record(1, 1), floor_record(2, 5), floor_record(1, 3)])
+    assert (memory.certificates, memory.blocks, memory.votes) == (written.certificates, written.blocks, written.votes)
+    assert memory.floors == ((1, 3), (2, 5)) and memory.halted == ""
 
 
-def test_a_certificate_is_made_only_of_a_finalization_of_that_block() -> None:
-    """V-3, V-9."""
-    town, _, votes = witnessed(1)
-    block = town.steps[0].blocks[0]
-    assert own_certificate(votes[:1], block) is None
-    header = block.header
-    other = make_block(
-        network=header.network, epoch=1, view=2, height=1, parent=header.parent, time_ms=header.time_ms,
-        state_root=header.state_root, witnesses=header.witnesses, entries=block.entries, outcomes=block.outcomes,
-    )  # fmt: skip
-    assert own_certificate(votes, other) is None
+def effects_of_a_block() -> list[Effect]:
+    ann = Stand(ANN)
+    ann.submit(profile())
+    return ann.block()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Record(99, b""),
+        Record(Kind.BALLOT, b"\xff"),
+        Record(Kind.BALLOT, encode({"epoch": 1})),
+        Record(Kind.BLOCK, b"\x80"),
+        Record(Kind.CERTIFICATE, b"\x80"),
+        Record(Kind.FLOOR, encode({"epoch": 1})),
+        Record(Kind.HALT, b"\x80"),
+    ],
+    ids=lambda one: f"{one.kind}-{one.body.hex()}",
+)
+def test_a_record_that_cannot_be_read_is_a_journal_lost(record: Record) -> None:
+    """V-9: what it held may have been a vote."""
+    with pytest.raises(JournalLost):
+        remembered([record])
+
+
+def test_what_lies_at_or_below_the_head_is_not_needed_any_more() -> None:
+    """V-11."""
+    ann = witnessed(3)
+    head, memory = ann.core.chain.head, remembered(ann.disk.journal)
+    kept = Journal(certificates=memory.certificates, blocks=memory.blocks, votes=memory.votes)
+    assert still_needed(kept, head) == Journal(certificates=(), blocks=(), votes=())
+    one_less = still_needed(kept, replace(head, height=2, view=2))
+    assert [one.view for one in one_less.votes] == [3, 3] and [one.header.height for one in one_less.blocks] == [3]
+    assert still_needed(kept, replace(head, epoch=2, view=0)).votes == ()
+    assert still_needed(kept, replace(head, epoch=0, view=99)).votes == kept.votes
+
+
+def test_a_journal_begun_anew_keeps_the_floor_what_is_above_it_and_the_halt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """V-9, V-10."""
+    ann = witnessed(3)
+    head, memory = ann.core.chain.head, remembered(ann.disk.journal)
+    last = [Journal(certificates=(), blocks=(), votes=(one,)) for one in memory.votes]
+    with open_votes(tmp_path, create=True) as (journal, _):
+        book = VoteBook(journal, Memory())
+        for one in last[:-1]:
+            book.write(one, replace(head, height=2, view=2))
+        book.halt("told otherwise")
+        monkeypatch.setattr(dpnode.voting, "JOURNAL_BYTES_MAX", 0)
+        book.write(last[-1], replace(head, height=2, view=2))
+    with open_votes(tmp_path, create=False) as (_, records):
+        again = remembered(records)
+    assert again.floors == ((1, 2),) and again.halted == "told otherwise"
+    assert again.votes == memory.votes[-2:]
