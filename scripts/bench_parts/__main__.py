@@ -25,6 +25,9 @@ ORDER = (
     "idle_cpu",
     "status_cold",
     "balance_cold",
+    "proof_size",
+    "proof_make",
+    "proof_check",
 )
 """As the issue's table has them."""
 
