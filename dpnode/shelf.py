@@ -76,6 +76,7 @@ def step_commit(chain: Chain, step: Advance, certificate: bytes) -> Commit:
         blocks.append(_stored(after, block, certificate if is_last else None))
     return Commit(
         blocks=blocks,
+        certificates=step.earlier,
         state=list(step.settled.changes.items()),
         kept=_epoch_end(chain, step, certificate),
         meta=[(META_HEAD, _head_bytes(step.head))],

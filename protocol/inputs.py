@@ -103,16 +103,4 @@ class Negotiate:
     token: int
 
 
-Input = (
-    PeerConnected
-    | PeerLost
-    | Received
-    | Quiet
-    | Tick
-    | Stored
-    | Submit
-    | Carry
-    | Offered
-    | Reachable
-    | Negotiate
-)
+Input = PeerConnected | PeerLost | Received | Quiet | Tick | Stored | Submit | Carry | Offered | Reachable | Negotiate

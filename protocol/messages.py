@@ -187,10 +187,7 @@ Message = (
     | ShareAccepted
 )
 
-MESSAGES: dict[str, type[Any]] = {
-    kind.TYPE: kind
-    for kind in get_args(Message)
-}
+MESSAGES: dict[str, type[Any]] = {kind.TYPE: kind for kind in get_args(Message)}
 
 
 class NotUnderstood(RemoteError):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ledger.block import Block, read_block
+from ledger.block import Block
 from ledger.canonical import Value
 from ledger.chain import STALL_MS, Advance, Chain
 from ledger.consensus.replica import Replica
-from ledger.consensus.votes import read_certificate
+from ledger.consensus.votes import write_certificate
 from ledger.entry import Entry, entry_from_value, entry_id_of, entry_to_value, sign_entry
 from ledger.errors import LocalError, Refusal, RemoteError
 from ledger.fold import choose, last_sequence
@@ -44,8 +44,9 @@ from protocol.replication.anchor import Anchor
 from protocol.replication.ballot import own_votes
 from protocol.replication.neighbours import Neighbours
 from protocol.replication.pool import Pool, Verdict
+from protocol.replication.ranges import read_ranges
 from protocol.replication.repeats import Repeats
-from protocol.replication.sync import CatchingUp
+from protocol.replication.sync import CatchingUp, QueuedRange
 from protocol.replication.trial import Trial
 
 MEMBERSHIP = "membership."
@@ -214,9 +215,8 @@ class LedgerPeer:
         """The one thing worth doing now: check a fetched range, or make a block."""
         if self._step is not None:
             return []
-        queued = self.sync.take()
-        if queued is not None:
-            return self._check(queued.peer, queued.blocks, now)
+        if ranges := self.sync.take():
+            return self._ask(now) + self._check(ranges[0].peer, ranges, now)
         return self._propose(now)
 
     @property
@@ -228,17 +228,16 @@ class LedgerPeer:
     def has_work(self) -> bool:
         """Whether `work` may have something to do."""
         may_propose = self._replica is not None and self._again_ms == 0 and len(self.pool) > 0
-        return self._step is None and (self.sync.is_busy or may_propose)
+        return self._step is None and (self.sync.is_ready or may_propose)
 
-    def _check(self, peer: PeerId, message: Blocks, now: Now) -> list[Effect]:
+    def _check(self, peer: PeerId, ranges: Sequence[QueuedRange], now: Now) -> list[Effect]:
         try:
-            blocks = [read_block(data) for data in message.blocks]
-            while blocks and blocks[0].header.height <= self.chain.head.height:
-                blocks.pop(0)
-            if not blocks:
+            read, later = read_ranges(ranges, self.chain.head.height)
+            self.sync.put_back(later)
+            if read is None:
                 return self._ask(now)
-            step = self.chain.advance(blocks, read_certificate(message.certificate))
-            self.anchor.check(blocks)
+            step = self.chain.advance(read.blocks, read.certificates[-1], read.certificates[:-1])
+            self.anchor.check(read.blocks)
         except RemoteError as problem:
             self.sync.failed(peer)
             return [
@@ -246,7 +245,7 @@ class LedgerPeer:
                 *self._ask(now),
             ]
         self._step = (step, peer)
-        return [Commit(step=step, certificate=message.certificate)]
+        return [Commit(step=step, certificate=write_certificate(read.certificates[-1]))]
 
     def _propose(self, now: Now) -> list[Effect]:
         replica = self._replica
