@@ -16,6 +16,7 @@ FAMILIES = (
     "node",
     "reading",
     "holdings",
+    "motion",
     "capability",
     "verify",
     "export",

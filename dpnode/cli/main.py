@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "job": ("job", "Ask for work, award, deliver, receive, settle."),
     "inbox": ("inbox", "What waits for a person: list, show, approve, refuse."),
     "why": ("inbox", "Why a call, proposal or job was decided as it was."),
+    "motion": ("motion", "Decide together who orders entries."),
     "ledger": ("ledger", "Read, verify and export the ledger."),
     "credit": ("holdings", "Open, issue, pay and redeem credits."),
     "asset": ("holdings", "Register and look at assets."),

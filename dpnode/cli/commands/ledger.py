@@ -8,6 +8,7 @@ import click
 from dpnode.cli import shapes
 from dpnode.cli.arguments import NEW_FILE, SPAN_MS_MAX
 from dpnode.cli.blocks import Block, Column, Facts, Note, Table, facts
+from dpnode.cli.commands.motion import evidence
 from dpnode.cli.commands.proof import check, prove_family
 from dpnode.cli.frame import Run, command, family
 from dpnode.control.answers import Fields
@@ -252,4 +253,5 @@ ledger_command = family(
     export,
     prove_family,
     check,
+    evidence,
 )

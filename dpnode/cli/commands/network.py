@@ -8,6 +8,7 @@ import click
 from dpnode.cli import shapes
 from dpnode.cli.arguments import SPAN
 from dpnode.cli.blocks import Block, Column, Exact, Note, Table, facts
+from dpnode.cli.commands.motion import witnesses
 from dpnode.cli.commands.proof import deliver, out_option
 from dpnode.cli.frame import Run, command, family, wait_option
 from dpnode.cli.root import unlock_root
@@ -238,4 +239,5 @@ network_command = family(
     show,
     charter,
     members,
+    witnesses,
 )

@@ -19,6 +19,7 @@ FAMILIES = {
     "inbox": "dpnode.control.questions.job",
     "why": "dpnode.control.questions.job",
     "ledger": "dpnode.control.questions.ledger",
+    "motion": "dpnode.control.questions.motion",
     "credit": "dpnode.control.questions.holdings",
     "asset": "dpnode.control.questions.holdings",
     "share": "dpnode.control.questions.holdings",

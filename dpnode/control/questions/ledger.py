@@ -50,6 +50,11 @@ class LedgerBlocks(Question):
     limit: int = 30
 
 
+@question("ledger.evidence", offline=True)
+class LedgerEvidence(Question):
+    """Double votes of witnesses that stand on the ledger."""
+
+
 @question("ledger.prove", offline=True)
 class LedgerProve(Question):
     """Bytes that show one fact to whoever has the charter."""

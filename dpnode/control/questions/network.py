@@ -62,6 +62,11 @@ class NetworkShow(Question):
     """The charter and its witnesses."""
 
 
+@question("network.witnesses", offline=True)
+class NetworkWitnesses(Question):
+    """Who orders entries, and what so many of them withstand."""
+
+
 @question("network.charter", offline=True)
 class NetworkCharter(Question):
     """The founding document's own bytes, whose hash is the network's name."""
