@@ -56,6 +56,26 @@ def blocks(from_height: int, bytes_max: int) -> Procedure[list[ServedBlock]]:
     return [ServedBlock(height=row[0], body=row[1], certificate=row[2]) for row in rows]
 
 
+def blocks_down(height: int, bytes_max: int) -> Procedure[list[tuple[Head, bytes | None]]]:
+    """Blocks from a height downward with their bytes, None where they are gone: as many as fit, at least one."""
+    sql = "SELECT height, length(bytes) FROM body WHERE height <= ? ORDER BY height DESC LIMIT 4096"
+    sizes = yield one(sql, height)
+    left = bytes_max
+    low = height
+    for below, size in sizes:
+        low = below
+        left -= size
+        if left <= 0:
+            break
+    rows = yield one(
+        "SELECT block.height, id, time_ms, header, first_entry + entries, bytes FROM block LEFT JOIN body"
+        " USING (height) WHERE block.height BETWEEN ? AND ? ORDER BY block.height DESC",
+        low,
+        height,
+    )
+    return [(_head(row), row[5]) for row in rows]
+
+
 def certificate_from(height: int) -> Procedure[tuple[int, bytes] | None]:
     """The certificate of a block, or of the lowest one above it that has one, and whose it is."""
     rows = yield one("SELECT height, bytes FROM certificate WHERE height >= ? ORDER BY height LIMIT 1", height)
