@@ -239,9 +239,7 @@ def put_draft(node: Node, name: str, text: str) -> Path:
 
 def _of_draft(node: Node, draft: OfferDraft, number: int) -> Offer:
     function = node.assembled.catalogue.named(draft.function)
-    limits: dict[str, Limit] = {
-        limit.parameter: Limit(least=limit.least, most=limit.most) for limit in draft.limits
-    }
+    limits: dict[str, Limit] = {limit.parameter: Limit(least=limit.least, most=limit.most) for limit in draft.limits}
     if draft.materials:
         limits["material"] = Limit(among=tuple(sorted(draft.materials)))
     return Offer(name=f"{draft.machine or draft.function} {number}"[:60], function=function.hash, limits=limits)

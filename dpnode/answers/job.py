@@ -219,7 +219,7 @@ async def watch(node: Node, question: asked.JobWatch, responder: Responder) -> A
     """Report each change until the job or call has ended."""
     _, call_id = views.job_or_call(node, question.id)
     seen = ""
-    with trio.move_on_after(question.wait_ms / 1000):
+    with trio.move_on_after(question.wait_ms / 1000) as waiting:
         while True:
             moved = node.moved
             view, _ = (
@@ -243,7 +243,8 @@ async def watch(node: Node, question: asked.JobWatch, responder: Responder) -> A
             if view is None and calling is not None and calling.state not in OPEN:
                 break
             await moved.wait()
-    return Done(value=views.told(node, question.id))
+    ran_out = {"timed_out": True} if waiting.cancelled_caught else {}
+    return Done(value={**views.told(node, question.id), **ran_out})
 
 
 def _is_talk(node: Node, call_id: bytes) -> bool:

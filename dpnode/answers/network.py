@@ -12,6 +12,7 @@ from typing import Any
 
 import trio
 
+from dpnode.answers.pending import ran_out
 from dpnode.answers.shown import party
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
@@ -108,7 +109,8 @@ async def invite(node: Node, question: NetworkInvite, responder: Responder) -> A
     if standing.is_final:
         value["height"] = standing.height
     else:
-        value["notes"] = ["it is not final yet, since no witness could be reached: the guest can use it once it is"]
+        waits = ran_out(node, question.wait_ms)
+        value |= {**waits, "notes": [*waits["notes"], "the guest can use it once it is final"]}
     return Done(value=value)
 
 
@@ -128,7 +130,8 @@ async def uninvite(node: Node, question: NetworkUninvite, responder: Responder) 
     if standing.is_final:
         value["height"] = standing.height
     else:
-        value["notes"] = ["it is not final yet, since no witness could be reached: until then it can still be used"]
+        waits = ran_out(node, question.wait_ms)
+        value |= {**waits, "notes": [*waits["notes"], "until it is final it can still be used"]}
     return Done(value=value)
 
 
