@@ -71,7 +71,10 @@ def ask(
                 FailKind.FAILED, f"the daemon's answer makes no sense ({error}); is it another version?"
             ) from error
         except OSError as error:
-            raise Problem(FailKind.FAILED, f"the daemon ended while answering: {error}") from error
+            raise Problem(
+                FailKind.FAILED,
+                f"the daemon ended while answering ({error}); {path.parent.parent / 'log'} holds what it said last",
+            ) from error
 
 
 def _send(connection: socket.socket, frame: bytes) -> None:

@@ -118,4 +118,4 @@ def quick_check(path: str) -> Procedure[None]:
     for check in ["quick_check(1)"] if is_whole else [f"quick_check({table})" for table in CHECKED_TABLES]:
         found = yield one(f"PRAGMA {check}")
         if found != [("ok",)]:
-            raise StoreCorrupt(path, str(found[0][0]))
+            raise StoreCorrupt(path, str(found[0][0]).splitlines()[-1])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from dpnode.store.errors import StoreCorrupt
 from dpnode.store.rows import Counts, FoundEntry, Head, PendingEntry, ServedBlock
 from dpnode.store.statement import Procedure, Row, one
 from dpnode.store.write import AUTHOR, NUMBER, PRINT_BYTES, SPOT
@@ -214,8 +215,10 @@ def _found(numbers: Iterable[int]) -> Procedure[list[FoundEntry]]:
             continue  # before the snapshot that this store started from
         height, first, time_ms = rows[0]
         start = (number - first) * SPOT.size + 1
-        [[spot]] = yield one("SELECT substr(spots, ?, ?) FROM body WHERE height = ?", start, SPOT.size, height)
-        offset, size = SPOT.unpack(spot)
+        spots = yield one("SELECT substr(spots, ?, ?) FROM body WHERE height = ?", start, SPOT.size, height)
+        if not spots or len(spots[0][0]) != SPOT.size:
+            raise StoreCorrupt("ledger.db", f"block {height} lacks its entries")
+        offset, size = SPOT.unpack(spots[0][0])
         [[content]] = yield one("SELECT substr(bytes, ?, ?) FROM body WHERE height = ?", offset + 1, size, height)
         found.append(
             FoundEntry(number=number, height=height, position=number - first, time_ms=time_ms, content=content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dpnode.control.questions.base import Question
 from dpnode.control.questions.holdings import AssetRegister
 from dpnode.control.questions.ledger import LedgerJournal, LedgerShares, LedgerStatus, LedgerVerify
 from dpnode.errors import FailKind, Problem
@@ -34,11 +36,17 @@ def grown(alone: Street) -> tuple[Node, Node]:
 
 FLIP = """UPDATE state SET value = CAST(substr(value, 1, length(value) - 1) || x'63' AS BLOB)
     WHERE key = (SELECT min(key) FROM state WHERE substr(key, 1, 6) = CAST('asset/' AS BLOB))"""
+FLIP_OLD = """UPDATE body SET bytes = CAST(substr(bytes, 1, 400) || x'5a' || substr(bytes, 402) AS BLOB)
+    WHERE height = 2"""
 CUT = "DELETE FROM block WHERE height = (SELECT max(height) FROM block)"
 DAMAGES: dict[str, Callable[[Node], int]] = {
     "a state value flipped": lambda node: change(node, FLIP),
     "a state value gone": lambda node: change(node, "DELETE FROM state WHERE key = (SELECT max(key) FROM state)"),
     "the newest block gone": lambda node: change(node, CUT),
+    "an old block flipped": lambda node: change(node, FLIP_OLD),
+    "an old block gone": lambda node: change(node, "DELETE FROM body WHERE height = 2"),
+    "an old header flipped": lambda node: change(node, "UPDATE block SET time_ms = time_ms + 1 WHERE height = 1"),
+    "the charter unreadable": lambda node: change(node, "UPDATE meta SET value = x'80' WHERE name = 'charter'"),
     "the head unreadable": lambda node: change(node, "UPDATE meta SET value = x'80' WHERE name = 'head'"),
 }
 
@@ -84,51 +92,86 @@ def test_a_member_whose_database_is_damaged_fetches_it_anew_as_it_was_told(alone
     assert bob.ask(LedgerVerify())["height"] == bob.height()
 
 
-def test_a_page_of_the_database_overwritten_is_said_and_ends_in_8_or_1(alone: Street) -> None:
-    ada, bob = grown(alone)
-    bob.stop()
-    data = bytearray(bob.home.database.read_bytes())
-    for start in range(4_096, len(data), 4_096):
-        data[start : start + 64] = b"\xff" * 64
-    bob.home.database.write_bytes(data)
-    with pytest.raises(NotStarted) as refused:
-        bob.up()
-    assert refused.value.status in (1, 8)
-    assert "ledger.db" in refused.value.sentence or "database" in refused.value.sentence, refused.value.sentence
-    assert ada.ask(LedgerVerify())["height"] >= 3
+def overwrite(node: Node, page: int) -> None:
+    """Overwrite a page of the file, 4096 bytes, numbered from 0."""
+    with node.home.database.open("r+b") as file:
+        file.seek(page * 4_096)
+        file.write(secrets.token_bytes(4_096))
 
 
-def test_a_hole_in_old_blocks_is_found_by_verify_and_harms_no_other_node(alone: Street) -> None:
+def test_no_page_of_the_database_can_be_overwritten_under_a_witness_that_goes_on_signing(alone: Street) -> None:
     ada, bob = grown(alone)
     ada.stop()
-    assert change(ada, "DELETE FROM body WHERE height = 2") == 1
+    assert not ada.home.database.with_name("ledger.db-wal").exists(), "a stop empties the log"
+    whole = ada.home.database.read_bytes()
+    for page in range(len(whole) // 4_096):
+        overwrite(ada, page)
+        with pytest.raises(NotStarted) as refused:
+            ada.up()
+        assert refused.value.status == 8, (page, refused.value.sentence)
+        assert "ledger.db" in refused.value.sentence, (page, refused.value.sentence)
+        assert "\n" not in refused.value.sentence
+        ada.home.database.write_bytes(whole)
     ada.up()
-    problem = ada.refuses(LedgerVerify())
-    assert problem.kind is FailKind.VERIFICATION and "2" in problem.sentence
+    assert ada.ask(AssetRegister(label="anvil", kind="tool"))["binding"] == "final"
+    until(lambda: level(ada, bob), "the same ledger")
+
+
+def test_a_hole_in_old_blocks_harms_no_other_node_and_who_has_seen_it_votes_no_more(alone: Street) -> None:
+    ada, bob = grown(alone)
+    copy = ada.home.root / "copy.db"
+    with closing(sqlite3.connect(ada.home.database)) as here, closing(sqlite3.connect(copy)) as there:
+        here.backup(there)
+    assert change(ada, "DELETE FROM body WHERE height = 2") == 1
     cleo = alone.node("cleo")
     cleo.up()
     until(lambda: ada.sees(bob), "the others to be connected")
     with pytest.raises(Problem):
         cleo.join(ada.invite(), wait_ms=2_000)
     assert ada.status()["pid"] == ada.pid, "whoever asks for what is gone does not take it down"
+    problem = ada.refuses(LedgerVerify())
+    assert problem.kind is FailKind.VERIFICATION and "2" in problem.sentence
+    assert ada.ends() == 8
+    assert ada.home.damage.read_text("utf-8").strip() == problem.sentence
+    with pytest.raises(NotStarted, match="block 2 in the database"):
+        ada.up()
+    for path in ada.home.root.glob("ledger.db-*"):
+        path.unlink()
+    copy.rename(ada.home.database)
+    ada.up()
+    assert not ada.home.damage.exists(), "all of it was read, and it is whole"
     assert bob.ask(LedgerVerify())["height"] >= 3
 
 
-def test_a_page_of_old_blocks_overwritten_under_a_running_daemon_is_named_and_ends_in_8(alone: Street) -> None:
-    ada, _ = grown(alone)
-    ada.stop()
+SEEING: dict[str, Question] = {
+    "a replay": LedgerVerify(),
+    "a reading": LedgerJournal(),
+    "a writing": AssetRegister(label="anvil", kind="tool"),
+}
+
+
+@pytest.mark.parametrize("seeing", SEEING)
+def test_damage_seen_by_a_running_daemon_is_told_to_whoever_asked_and_ends_it_with_8(
+    alone: Street, seeing: str
+) -> None:
+    ada, bob = grown(alone)
+    height = bob.height()
     with closing(sqlite3.connect(ada.home.database)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'body'").fetchone()
-        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
-    data = bytearray(ada.home.database.read_bytes())
-    data[(page - 1) * page_bytes : page * page_bytes] = b"\xff" * page_bytes
-    ada.home.database.write_bytes(data)
-    ada.up()
-    for question in (LedgerVerify(), LedgerJournal()):
-        problem = ada.refuses(question)
-        assert problem.kind is FailKind.VERIFICATION and "ledger.db" in problem.sentence, problem.sentence
-    assert ada.status()["pid"] == ada.pid
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        overwrite(ada, page - 1)
+        # Whoever holds pages in memory reads them again after another's commit.
+        with connection:
+            connection.execute("INSERT INTO meta VALUES ('touched', x'00')")
+    problem = ada.refuses(SEEING[seeing])
+    assert problem.kind is FailKind.VERIFICATION and "ledger.db" in problem.sentence, problem.sentence
+    assert ada.ends() == 8
+    assert "stopped: " in ada.log() and "not started" not in ada.log()
+    assert bob.height() == height, "nothing came of it"
+    with pytest.raises(NotStarted) as refused:
+        ada.up()
+    assert refused.value.status == 8
+    assert "not started: " in ada.log()
 
 
 def spoil(votes: Path) -> None:
