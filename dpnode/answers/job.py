@@ -49,8 +49,10 @@ async def call(node: Node, question: asked.JobCall, responder: Responder) -> Ans
     wanted = wanted_by(question, node.parts.catalogue, directory, node.identity.member, place, now().wall_ms)
     asset = None if question.asset is None else asset_meant(state, question.asset).id
     found = [one for one in wanted.found if asset is None or one.offer.asset == asset]
+    if not found and wanted.found:
+        raise Problem(FailKind.NOT_FOUND, "who could make it does not offer it on that asset")
     if not found:
-        raise Problem(FailKind.NOT_FOUND, directory.explain_none(wanted.want, now().wall_ms))
+        raise Problem(FailKind.NOT_FOUND, directory.explain_none(wanted.want, now().wall_ms, node.identity.member))
     members = tuple(dict.fromkeys(one.member for one in found))
     deliver_by_ms = question.deliver_by_ms or now().wall_ms + DELIVER_MS
     budget = tuple(_line(price_line_meant(state, text)) for text in question.budget)
