@@ -83,7 +83,7 @@ def change(path: Path, sql: str) -> None:
 DAMAGES: dict[str, str] = {
     "a byte of a body": "UPDATE body SET bytes = CAST(substr(bytes, 1, 90) || x'ff' || substr(bytes, 92) AS BLOB)"
     " WHERE height = 2",
-    "a text for a body": "UPDATE body SET bytes = CAST(bytes AS TEXT) WHERE height = 2",
+    "a text for a body": "UPDATE body SET bytes = hex(bytes) WHERE height = 2",
     "a body gone": "DELETE FROM body WHERE height = 2",
     "a row gone": "DELETE FROM block WHERE height = 2",
     "another id": "UPDATE block SET id = zeroblob(32) WHERE height = 2",
