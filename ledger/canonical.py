@@ -71,11 +71,9 @@ def encode(value: Value) -> bytes:
     return _pack(_ordered(value, DEPTH_MAX))
 
 
-def encode_own(value: Value) -> bytes:
-    """The bytes of a value of whole numbers within +-(2^53 - 1), lists, and maps written in key order: as `encode`,
-    without looking for our own mistakes. For what the fold writes at every entry.
-    """
-    return _pack(value)
+encode_own: Callable[[Value], bytes] = _pack
+"""The bytes of a value of whole numbers within +-(2^53 - 1), lists, and maps written in key order: as `encode`,
+without looking for our own mistakes. For what the fold writes at every entry."""
 
 
 def decode(data: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX) -> Value:
@@ -97,9 +95,8 @@ def decode(data: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MA
     return value
 
 
-def decode_own(data: bytes) -> Value:
-    """The value of bytes that `encode` made here: as `decode`, without checking what we wrote ourselves."""
-    return msgpack.unpackb(data, raw=False, use_list=True)
+decode_own: Callable[[bytes], Value] = msgpack.unpackb
+"""The value of bytes that `encode` made here: as `decode`, without checking what we wrote ourselves."""
 
 
 def _unpack_counting(data: bytes) -> Value:
