@@ -19,6 +19,7 @@ from dpnode.answers.capability import reload_offers
 from dpnode.answers.network import addresses_of, answer_guest
 from dpnode.answers.registry import answer
 from dpnode.assembly import assemble, load_chain
+from dpnode.belonging import lost, remember
 from dpnode.checking import NEWEST_BYTES, Unread, check_signatures, read_back
 from dpnode.control.answers import Answer
 from dpnode.control.questions.base import Question
@@ -147,6 +148,9 @@ class _Daemon:
         if self._node.founded is not None:
             charter = self._node.founded.charter
             value["network"] = {"id": show_id(Kind.NETWORK, charter.network), "name": charter.name}
+        elif (sentence := lost(self._home)) is not None:
+            log.warning("%s", sentence)
+            value["lost"] = sentence
         return value
 
     async def _watch_signals(self) -> None:
@@ -278,6 +282,7 @@ class _Daemon:
         )
         node.parts.core.introducers |= node.gate.introducers
         node.founded = founded
+        remember(self._home, founded)
 
     def _open_journal(self, is_witness: bool, *, fresh: bool) -> tuple[Journal | None, list[Record] | None]:
         if not is_witness:

@@ -100,7 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _settings(home: Home) -> Settings:
     try:
-        return load(home.config)
+        # Every key has its default, and so has the whole file.
+        return load(home.config) if home.config.exists() else Settings()
     except ConfigWrong as wrong:
         raise Problem(FailKind.FAILED, "\n".join(wrong.problems)) from wrong
 

@@ -52,6 +52,13 @@ def ask(
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
             raise Problem(FailKind.DAEMON_DOWN, f"no daemon is running for {path.parent.parent}") from error
         except OSError as error:
+            if error.errno is None:
+                # The path is longer than a socket's may be: no daemon can listen there.
+                raise Problem(
+                    FailKind.DAEMON_DOWN,
+                    f"no daemon can run for {path.parent.parent}: its path is too long for a socket; move it to a "
+                    "shorter one",
+                ) from error
             raise Problem(FailKind.FAILED, f"cannot reach the daemon at {path}: {error}") from error
         try:
             _send(connection, question_frame(question))

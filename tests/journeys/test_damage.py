@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import shutil
 import sqlite3
@@ -11,10 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from dpnode import offline
+from dpnode.control.answers import Failed
 from dpnode.control.questions.base import Question
 from dpnode.control.questions.holdings import AssetRegister
 from dpnode.control.questions.ledger import LedgerJournal, LedgerShares, LedgerStatus, LedgerVerify
+from dpnode.control.questions.network import NetworkFound
 from dpnode.errors import FailKind, Problem
+from dpnode.identity.words import root_seed
 from tests.journeys.nodes import Node, NotStarted, Street, level, until
 
 
@@ -172,6 +177,76 @@ def test_damage_seen_by_a_running_daemon_is_told_to_whoever_asked_and_ends_it_wi
         ada.up()
     assert refused.value.status == 8
     assert "not started: " in ada.log()
+
+
+LOSSES: dict[str, Callable[[Path], object]] = {
+    "moved away": lambda database: database.rename(database.with_name("kept.db")),
+    "emptied": lambda database: database.write_bytes(b""),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("role", ["witness", "member", "witness of whom only the votes tell"])
+def test_a_lost_ledger_is_said_and_no_network_is_founded_in_its_place(alone: Street, loss: str, role: str) -> None:
+    ada, bob = grown(alone)
+    hurt = bob if role == "member" else ada
+    hurt.stop()
+    if "votes" in role:
+        (hurt.home.keys / "network").unlink()
+    LOSSES[loss](hurt.home.database)
+    found = NetworkFound(network_name="Again", root_seed=root_seed(hurt.entropy, 0))
+    for question in (found, dataclasses.replace(found, dry_run=True)):
+        answer = offline.answer(question, hurt.home)
+        assert isinstance(answer, Failed) and answer.kind is FailKind.REFUSED, answer
+        assert "its ledger is gone" in answer.sentence and "new invitation" in answer.sentence
+    ready = hurt.up()
+    assert "its ledger is gone" in ready["lost"] and "network" not in ready
+    assert any("its ledger is gone" in line for line in hurt.status()["reminders"])
+    problem = hurt.refuses(found)
+    assert problem.kind is FailKind.REFUSED and "another home" in problem.sentence
+    if role == "member":
+        hurt.join(ada.invite())
+        until(lambda: level(ada, bob), "the ledger to be fetched anew")
+        assert not any("gone" in line for line in hurt.status()["reminders"])
+        return
+    hurt.stop()
+    done = hurt.dpnode("up")
+    assert done.returncode == 0 and "its ledger is gone" in done.stdout, done
+    assert hurt.dpnode("down").returncode == 0
+    if loss == "moved away":
+        for path in hurt.home.root.glob("ledger.db*"):
+            path.unlink()
+        hurt.home.root.joinpath("kept.db").rename(hurt.home.database)
+        assert "lost" not in hurt.up()
+        assert hurt.ask(AssetRegister(label="anvil", kind="tool"))["binding"] == "final"
+
+
+def test_a_file_that_is_no_database_is_left_as_it_is(alone: Street) -> None:
+    ada, _ = grown(alone)
+    ada.stop()
+    ada.home.database.write_text("a shopping list, shorter than any database")
+    with pytest.raises(NotStarted, match="not a dpnode ledger: move it away"):
+        ada.up()
+    assert ada.home.database.read_text("utf-8").startswith("a shopping list")
+
+
+def test_a_stop_by_command_empties_the_log_and_a_home_is_its_owners_alone(alone: Street) -> None:
+    ada = alone.node("ada")
+    ada.found()
+    assert ada.dpnode("up").returncode == 0
+    ada.ask(AssetRegister(label="anvil", kind="tool"))
+    files = [path for path in ada.home.root.rglob("*") if path.is_file() and path != ada.home.config]
+    assert [path.name for path in files if path.stat().st_mode & 0o077] == []
+    assert ada.dpnode("down").returncode == 0
+    assert not ada.home.database.with_name("ledger.db-wal").exists()
+
+
+def test_a_home_without_its_settings_file_starts_with_the_defaults(alone: Street) -> None:
+    ada = alone.node("ada")
+    ada.home.config.unlink()
+    done = ada.dpnode("up", "--dry-run")
+    assert done.returncode == 0, done
+    assert ada.dpnode("init", "--name", "ada").returncode == 5
 
 
 def spoil(votes: Path) -> None:
