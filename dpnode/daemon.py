@@ -20,10 +20,12 @@ from dpnode.answers.capability import reload_offers
 from dpnode.answers.network import addresses_of, answer_guest
 from dpnode.answers.registry import answer
 from dpnode.assembly import assemble, load_chain, voter_of
-from dpnode.checking import check_signatures
+from dpnode.belonging import lost, remember
+from dpnode.checking import NEWEST_BYTES, Unread, check_signatures, read_back
 from dpnode.control.answers import Answer
 from dpnode.control.questions.base import Question
 from dpnode.control.server import Responder, serve_control
+from dpnode.damage import Damage, problem_in
 from dpnode.driver import Driver
 from dpnode.errors import FailKind, Problem
 from dpnode.files import serve_file
@@ -51,7 +53,7 @@ from dpnode.node import Node
 from dpnode.paths import Home
 from dpnode.seat import Seat
 from dpnode.shelf import Founded, founding_commit, read_founded
-from dpnode.store.errors import StoreCorrupt, StoreError
+from dpnode.store.errors import StoreError
 from dpnode.store.store import Store, open_store
 from dpnode.talk import Talk
 from ledger.names import Kind, show_id
@@ -59,6 +61,7 @@ from ledger.operations.members import member_of_peer
 from protocol.inputs import Offered, PeerConnected, PeerLost, Reachable, Received, Reseated
 
 log = logging.getLogger("dpnode.daemon")
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
 EVENTS_WAITING_MAX = 256
 """Events of the network room before peers are read more slowly."""
 
@@ -70,6 +73,8 @@ def run_daemon(home: Home, settings: Settings, ready: Callable[[dict[str, Any]],
     """
     identity = Identity.load(home)
     with ExitStack() as held:
+        for one in _STOPPING:
+            held.callback(signal.signal, one, signal.getsignal(one))
         seat = Seat(home, identity.member)
         held.callback(seat.close)
         trio.run(_Daemon(home, settings, identity, ready, seat).run)
@@ -91,14 +96,16 @@ class _Daemon:
         self._seat = seat
         self._node: Node
         self._nursery: trio.Nursery
+        self._unread: Unread
         self._changing = trio.Lock()
+        self._damage = Damage(home)
 
     async def run(self) -> None:
         """The whole life of the node; raises `Problem` alone, however deep in the nurseries it arose."""
         try:
             await self._run()
         except BaseExceptionGroup as group:
-            problem = _problem_in(group)
+            problem = problem_in(group)
             if problem is None:
                 raise
             log.debug("how it came to that", exc_info=True)
@@ -125,6 +132,7 @@ class _Daemon:
             self._nursery = nursery
             node.on_talk = Talk(node, nursery).perform
             nursery.start_soon(self._watch_signals)
+            nursery.start_soon(self._watch_damage)
             events, incoming = trio.open_memory_channel[NetEvent](EVENTS_WAITING_MAX)
             if founded is not None:
                 await self._assemble(founded)
@@ -138,28 +146,35 @@ class _Daemon:
             await node.stop.wait()
             log.info("stopping")
             nursery.cancel_scope.cancel()
+        if self._damage.problem is not None:
+            raise self._damage.problem
 
     def _report(self) -> dict[str, Any]:
         value: dict[str, Any] = {"addresses": addresses_of(self._node)}
         if self._node.founded is not None:
             charter = self._node.founded.charter
             value["network"] = {"id": show_id(Kind.NETWORK, charter.network), "name": charter.name}
+        elif (sentence := lost(self._home)) is not None:
+            log.warning("%s", sentence)
+            value["lost"] = sentence
         return value
 
     async def _watch_signals(self) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            async for _ in signals:
-                self._node.stop.set()
+        try:
+            with trio.open_signal_receiver(*_STOPPING) as signals:
+                async for _ in signals:
+                    self._node.stop.set()
+        finally:
+            # Whoever asks a second time must not cut off the closing of the database, which empties its log.
+            for one in _STOPPING:
+                signal.signal(one, signal.SIG_IGN)
+
+    async def _watch_damage(self) -> None:
+        await self._damage.until_told()
+        self._node.stop.set()
 
     async def _answer(self, question: Question, responder: Responder) -> Answer:
-        try:
-            return await answer(self._node, question, responder)
-        except (StoreError, ExceptionGroup) as error:
-            problem = _problem_in(error)
-            if problem is None:
-                raise
-            log.error("answering %s: %s", question.name, problem.sentence)
-            raise problem from error
+        return await self._damage.answer(question.name, lambda: answer(self._node, question, responder))
 
     # -- the network room
 
@@ -184,10 +199,18 @@ class _Daemon:
         self._introduce(net)
 
     async def _guest(self, peer: PeerId, body: bytes) -> bytes:
-        return await answer_guest(self._node, peer, body)
+        try:
+            return await answer_guest(self._node, peer, body)
+        except StoreError as error:
+            self._damage.seen(error)
+            raise
 
     async def _file(self, peer: PeerId, request: bytes) -> tuple[int, AsyncGenerator[bytes, None]]:
-        return await serve_file(self._node, peer, request)
+        try:
+            return await serve_file(self._node, peer, request)
+        except StoreError as error:
+            self._damage.seen(error)
+            raise
 
     def _introduce(self, net: Net) -> None:
         """Tell the room whom to keep connected, and neighbours which network this is."""
@@ -249,6 +272,9 @@ class _Daemon:
     async def _assemble(self, founded: Founded) -> None:
         node = self._node
         chain = await load_chain(node.store, founded.charter)
+        was_damaged = self._home.damage.exists()
+        self._unread = await read_back(node.store, chain, None, None if was_damaged else NEWEST_BYTES)
+        self._home.damage.unlink(missing_ok=True)
         records = self._seat.open(chain)
         node.parts = await assemble(
             node.store,
@@ -261,6 +287,7 @@ class _Daemon:
         )
         node.parts.core.introducers |= node.gate.introducers
         node.founded = founded
+        remember(self._home, founded)
 
     async def _keep_seat(self) -> None:
         """Whenever the witnesses have changed: take the pair of key and journal into use that the ledger now names."""
@@ -283,9 +310,8 @@ class _Daemon:
         node = self._node
         assert node.parts is not None and node.net is not None
         node.driver = Driver(node.core, node.store, node.net, self._seat.book, node.tell, node.negotiated)
-        self._nursery.start_soon(node.driver.run)
-        self._nursery.start_soon(self._keep_seat)
-        self._nursery.start_soon(check_signatures, node)
+        for run in (node.driver.run, self._read_rest, self._keep_seat, lambda: check_signatures(node)):
+            self._nursery.start_soon(self._damage.work, run)
         await node.driver.give(Reachable(addresses=tuple(addresses_of(node))))
         own = reload_offers(node)
         for problem in node.reminders:
@@ -294,6 +320,10 @@ class _Daemon:
         for peer in node.net.peers():
             if peer.linked:
                 await node.driver.give(PeerConnected(peer=peer.peer_id))
+
+    async def _read_rest(self) -> None:
+        """The blocks that were not read back before the start."""
+        await read_back(self._node.store, self._node.core.chain, self._unread, None)
 
 
 def net_settings(settings: Settings) -> NetSettings:
@@ -312,14 +342,3 @@ def net_settings(settings: Settings) -> NetSettings:
         redial_ms_max=own.redial_ms_max,
         gossip=False,
     )
-
-
-def _problem_in(error: BaseException) -> Problem | None:
-    """The sentence for the owner in an error or the first of a group that has one; None where it is our own fault."""
-    if isinstance(error, BaseExceptionGroup):
-        return next((found for one in error.exceptions if (found := _problem_in(one)) is not None), None)
-    if isinstance(error, Problem):
-        return error
-    if isinstance(error, StoreCorrupt):
-        return Problem(FailKind.VERIFICATION, str(error))
-    return Problem(FailKind.FAILED, str(error)) if isinstance(error, StoreError) else None

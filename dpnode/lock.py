@@ -6,11 +6,16 @@ The file itself stays: unlinking it would let two processes lock two files of on
 
 import fcntl
 import os
+import select
+import time
 from dataclasses import dataclass
 
 from dpnode.errors import FailKind, Problem
 from dpnode.paths import Home
 
+PID_WITHIN_S = 0.5
+"""A daemon that has just taken the lock writes its pid within microseconds, or it is a probe and lets go."""
+POLL_S = 0.005
 PROBES_WAITED_OUT = 10
 """Whoever asks `holder` has the lock for an instant; a start tries again so often before it believes its eyes."""
 
@@ -42,7 +47,7 @@ def take(home: Home) -> Lock:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return Lock(descriptor=descriptor)
-    pid = _written(descriptor)
+    pid = _awaited(descriptor)
     os.close(descriptor)
     raise Problem(
         FailKind.REFUSED,
@@ -60,10 +65,18 @@ def holder(home: Home) -> int | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _written(descriptor) or 0
+        return _awaited(descriptor) or 0
     finally:
         os.close(descriptor)
     return None
+
+
+def _awaited(descriptor: int) -> int | None:
+    """The pid of a daemon that started at the same moment, too."""
+    deadline = time.monotonic() + PID_WITHIN_S
+    while (pid := _written(descriptor)) is None and time.monotonic() < deadline:
+        select.select([], [], [], POLL_S)
+    return pid
 
 
 def _written(descriptor: int) -> int | None:

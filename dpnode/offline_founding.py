@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dpnode import lock
+from dpnode.belonging import check_new, remember
 from dpnode.control.questions.base import Question
 from dpnode.control.questions.network import NetworkFound
 from dpnode.errors import FailKind, Problem
@@ -42,19 +43,28 @@ def found(question: Question, home: Home) -> dict[str, Any]:
         "height": 0,
         "binding": "final",
     }
-    return {**value, "dry_run": True} if question.dry_run else value
+    if question.dry_run:
+        # A charter is made anew each time: this one's id would be no network's.
+        value |= {"network": {"name": founded.charter.name}, "dry_run": True}
+        del value["binding"]
+    return value
 
 
 def _write(home: Home, founded: Founded) -> None:
     with writing(home.database) as opened:
         _refuse(read_founded(opened.ask(questions.meta())))
+        check_new(home)
         opened.commit(founding_commit(founded))
+    remember(home, founded)
 
 
 def _refuse_second(home: Home) -> None:
+    if not home.database.exists():
+        check_new(home)
     if home.database.exists():
         with writing(home.database) as opened:
             _refuse(read_founded(opened.ask(questions.meta())))
+            check_new(home)
 
 
 def _refuse(before: Founded | None) -> None:

@@ -38,6 +38,11 @@ class Home:
         return self.root / "ledger.db"
 
     @property
+    def damage(self) -> Path:
+        """There where damage of the database was seen while the node ran: the next start reads all of it back."""
+        return self.root / "ledger.db.damaged"
+
+    @property
     def votes(self) -> Path:
         """The vote journal and the voting key that lives with it. Never part of a backup (consensus.md rule 13)."""
         return self.root / "votes"

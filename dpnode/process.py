@@ -34,15 +34,17 @@ class Report:
 
     def __init__(self, descriptor: int | None) -> None:
         self._descriptor = descriptor
+        self._is_started = False
 
     def ready(self, value: dict[str, Any]) -> None:
         """The daemon answers: `value` goes to whoever started it (pid, addresses, network)."""
         log.info("ready: %s", json.dumps(value))
+        self._is_started = True
         self._say({"ready": value})
 
     def refused(self, problem: Problem) -> None:
-        """The daemon cannot run."""
-        log.error("not started: %s", problem.sentence)
+        """The daemon cannot run, or not any longer."""
+        log.error("%s: %s", "stopped" if self._is_started else "not started", problem.sentence)
         if self._descriptor is None:
             sys.stderr.write(f"dpnode: {problem.sentence}\n")
         self._say({"kind": problem.kind.value, "sentence": problem.sentence})
@@ -61,6 +63,8 @@ class Report:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the daemon of a home until it is stopped; returns the exit status."""
     quiet_stderr()
+    # Drawings, the database and the log are the owner's alone, whatever mode a library would give them.
+    os.umask(0o077)
     parser = argparse.ArgumentParser(prog="dpnode.process", description="The dpnode daemon; use 'dpnode up'.")
     parser.add_argument("--home", required=True)
     parser.add_argument("--foreground", action="store_true")
@@ -96,7 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _settings(home: Home) -> Settings:
     try:
-        return load(home.config)
+        # Every key has its default, and so has the whole file.
+        return load(home.config) if home.config.exists() else Settings()
     except ConfigWrong as wrong:
         raise Problem(FailKind.FAILED, "\n".join(wrong.problems)) from wrong
 

@@ -14,7 +14,7 @@ from dpnode.store.rows import Commit, Mark, PendingEntry, ServedBlock, StoredBlo
 from ledger.block import Block, entry_places, read_header, write_block
 from ledger.canonical import decode, encode
 from ledger.chain import Advance, Chain, Head
-from ledger.charter import Charter, read_charter
+from ledger.charter import BadCharter, Charter, read_charter
 from ledger.consensus.votes import read_certificate
 from ledger.entry import Entry, read_entry
 from ledger.errors import RemoteError
@@ -78,6 +78,7 @@ def step_commit(chain: Chain, step: Advance, certificate: bytes) -> Commit:
         blocks.append(_stored(after, block, certificate if is_last else None))
     return Commit(
         blocks=blocks,
+        certificates=step.earlier,
         state=list(step.settled.changes.items()),
         kept=_epoch_end(chain, step, certificate),
         meta=[(META_HEAD, _head_bytes(step.head))],
@@ -145,11 +146,15 @@ def _epoch_of(certificate: bytes) -> int:
 
 
 def read_founded(meta: dict[str, bytes]) -> Founded | None:
-    """The network this home belongs to, or None before there is one."""
+    """The network this home belongs to, or None before there is one; raises `Problem` where it cannot be read."""
     if META_CHARTER not in meta:
         return None
-    signatures = dict(decode(meta[META_FOUNDING]))
-    return Founded(charter=read_charter(meta[META_CHARTER]), signatures=signatures)
+    try:
+        return Founded(charter=read_charter(meta[META_CHARTER]), signatures=dict(decode(meta[META_FOUNDING])))
+    except (RemoteError, BadCharter, KeyError, TypeError, ValueError) as problem:
+        raise Problem(
+            FailKind.VERIFICATION, f"the database does not hold a readable charter of its network. {MENDED}"
+        ) from problem
 
 
 def read_anchor(meta: dict[str, bytes]) -> Anchor:
@@ -208,12 +213,20 @@ def check_head_row(chain: Chain, header: bytes | None) -> None:
     """Raise `Problem` unless the newest stored block is the one the head names."""
     if chain.head.height == 0 and header is None:
         return
-    if header is None or read_header(header).id != chain.head.block:
+    if header is None or not _is_head(header, chain.head):
         raise Problem(
             FailKind.VERIFICATION,
             f"the newest stored block is not block {chain.head.height} that the database's head names; nothing is "
             f"signed with it. {MENDED}",
         )
+
+
+def _is_head(header: bytes, head: Head) -> bool:
+    try:
+        read = read_header(header)
+    except RemoteError:
+        return False
+    return (read.id, read.state_root) == (head.block, head.state_root)
 
 
 def _head_bytes(head: Head) -> bytes:

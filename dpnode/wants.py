@@ -84,9 +84,7 @@ def _of_design(
     call = call_parameters(part)
     function, fitted = _function(call, question.function, catalogue)
     notes = [*call.unknown, *(str(one) for one in reading.findings if one.severity is Severity.WARNING)]
-    want = _checked(
-        function, _given(function, question.parameters, fitted.parameters), question.quantity, place
-    )
+    want = _checked(function, _given(function, question.parameters, fitted.parameters), question.quantity, place)
     found = _others(directory, want, me, now_ms)
     files, missing = _files(path, (path.name, *call.files), question.files)
     return Wanted(

@@ -7,11 +7,12 @@ the way (SPEC B-6).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ledger.canonical import NotCanonical, Value, decode, digest, encode
+from ledger.canonical import NotCanonical, Value, decode, digest, encode, tag
 from ledger.entry import Entry, read_entry
 from ledger.form import ID, MOMENT_MS, Int, Map, Text
 from ledger.keys import SIGNATURE_BYTES
@@ -19,6 +20,8 @@ from ledger.merkle import list_root
 
 BLOCK_BYTES_MAX = (1 << 20) + (1 << 17)
 """1 MiB of entries (the charter's limit) and room for their outcomes and framing."""
+_sha = hashlib.sha256
+_LEAF_TAG = tag("leaf")
 _OUTCOME = Text(48, least=0)
 _HEADER = Map(
     {
@@ -77,7 +80,7 @@ def witnesses_hash(witnesses: Sequence[dict[str, Value]]) -> bytes:
 
 def leaf_hash(entry: Entry, outcome: str) -> bytes:
     """The leaf of an entry in its block (B-6)."""
-    return digest("leaf", entry.id, entry.signature, outcome.encode("ascii"))
+    return _sha(_LEAF_TAG + entry.id + entry.signature + outcome.encode("ascii")).digest()
 
 
 def entries_root(entries: Sequence[Entry], outcomes: Sequence[str]) -> bytes:

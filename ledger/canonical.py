@@ -32,7 +32,11 @@ DEPTH_MAX = 16
 CONTAINERS_MAX = 20_000
 """Lists and maps in one value: 1 MiB of empty maps would cost 74 MiB of memory."""
 
-_CONTAINER_BYTES = bytes([*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF])
+ORDERLY_MAX = 1_024
+ORDERLY_KEYS_MAX = 16
+"""Key lists remembered as being in order, and how long one may be: 256 KiB, whatever others send."""
+
+_ORDERLY: set[tuple[str, ...]] = set()
 _TAGS: dict[str, bytes] = {}
 _sha = hashlib.sha256
 _pack: Callable[[Value], bytes] = msgpack.Packer(use_bin_type=True).pack
@@ -48,10 +52,15 @@ def digest(purpose: str, *parts: bytes) -> bytes:
 
     The tag keeps a signature made for one purpose from being shown as one for another.
     """
-    tag = _TAGS.get(purpose)
-    if tag is None:
-        tag = _TAGS[purpose] = f"dpnode/{purpose}/1".encode("ascii")
-    return _sha(tag + b"".join(parts)).digest()
+    begins = _TAGS.get(purpose)
+    if begins is None:
+        begins = _TAGS[purpose] = tag(purpose)
+    return _sha(begins + b"".join(parts)).digest()
+
+
+def tag(purpose: str) -> bytes:
+    """What is hashed before everything that has this purpose (SPEC B-5)."""
+    return f"dpnode/{purpose}/1".encode("ascii")
 
 
 def encode(value: Value) -> bytes:
@@ -62,21 +71,22 @@ def encode(value: Value) -> bytes:
     return _pack(_ordered(value, DEPTH_MAX))
 
 
-def encode_own(value: Value) -> bytes:
-    """The bytes of a value of whole numbers within +-(2^53 - 1), lists, and maps written in key order: as `encode`,
-    without looking for our own mistakes. For what the fold writes at every entry.
-    """
-    return _pack(value)
+encode_own: Callable[[Value], bytes] = _pack
+"""The bytes of a value of whole numbers within +-(2^53 - 1), lists, and maps written in key order: as `encode`,
+without looking for our own mistakes. For what the fold writes at every entry."""
 
 
 def decode(data: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX) -> Value:
     """The value of `data`; raises `NotCanonical` for anything `encode` would not have written."""
     if len(data) > bytes_max:
         raise NotCanonical(f"{len(data)} bytes where at most {bytes_max} are allowed")
-    if len(data) > CONTAINERS_MAX:
-        _refuse_bombs(data)
     try:
-        value = msgpack.unpackb(data, raw=False, use_list=True, strict_map_key=True)
+        if len(data) > CONTAINERS_MAX:
+            value = _unpack_counting(data)
+        else:
+            value = msgpack.unpackb(data, raw=False, use_list=True, strict_map_key=True)
+    except NotCanonical:
+        raise
     except (ValueError, msgpack.UnpackException) as problem:
         raise NotCanonical(f"not MessagePack: {type(problem).__name__}") from None
     _refuse_foreign(value, depth_max)
@@ -85,29 +95,25 @@ def decode(data: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MA
     return value
 
 
-def decode_own(data: bytes) -> Value:
-    """The value of bytes that `encode` made here: as `decode`, without checking what we wrote ourselves."""
-    return msgpack.unpackb(data, raw=False, use_list=True)
+decode_own: Callable[[bytes], Value] = msgpack.unpackb
+"""The value of bytes that `encode` made here: as `decode`, without checking what we wrote ourselves."""
 
 
-def _refuse_bombs(data: bytes) -> None:
-    """Count containers exactly, unless the cheap upper bound already says there are few."""
-    if len(data) - len(data.translate(None, _CONTAINER_BYTES)) <= CONTAINERS_MAX:
-        return
+def _unpack_counting(data: bytes) -> Value:
+    """The value in `data`, given up at the first list or map too many, so that a bomb is never held."""
     left = CONTAINERS_MAX
 
-    def count(container: Any) -> None:
+    def counted(container: Any) -> Any:
         nonlocal left
         left -= 1
         if left < 0:
             raise NotCanonical(f"more than {CONTAINERS_MAX} lists and maps")
+        return container
 
-    try:
-        msgpack.unpackb(data, raw=False, strict_map_key=True, object_pairs_hook=count, list_hook=count)
-    except NotCanonical:
-        raise
-    except (ValueError, msgpack.UnpackException) as problem:
-        raise NotCanonical(f"not MessagePack: {type(problem).__name__}") from None
+    def counted_map(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+        return dict(counted(pairs))
+
+    return msgpack.unpackb(data, raw=False, strict_map_key=True, object_pairs_hook=counted_map, list_hook=counted)
 
 
 def _refuse_foreign(value: Value, depth: int) -> None:
@@ -116,21 +122,22 @@ def _refuse_foreign(value: Value, depth: int) -> None:
     if kind is dict:
         if depth == 0:
             raise NotCanonical("nested too deeply")
-        last = ""
-        for key, item in value.items():
-            if key.__class__ is not str or not key.isascii():
-                raise NotCanonical("a map key is not ASCII text")
-            if key <= last:
-                raise NotCanonical("map keys are not in byte order")
-            last = key
-            # Most of what comes is bytes and plain text; a call for each would be a third of reading an entry.
-            if item.__class__ is not bytes and (item.__class__ is not str or not item.isascii()):
-                _refuse_foreign(item, depth - 1)
+        keys = tuple(value)
+        if keys not in _ORDERLY:
+            _refuse_disorder(keys)
+        for item in value.values():
+            # Most of what comes is bytes, plain text and small numbers; a call for each would be a third of reading
+            # an entry.
+            of = item.__class__
+            if of is bytes or (of is str and item.isascii()) or (of is int and -INTEGER_MAX <= item <= INTEGER_MAX):
+                continue
+            _refuse_foreign(item, depth - 1)
     elif kind is list:
         if depth == 0:
             raise NotCanonical("nested too deeply")
         for item in value:
-            if item.__class__ is not bytes and (item.__class__ is not str or not item.isascii()):
+            of = item.__class__
+            if of is not bytes and (of is not str or not item.isascii()):
                 _refuse_foreign(item, depth - 1)
     elif kind is int:
         if not -INTEGER_MAX <= value <= INTEGER_MAX:
@@ -140,6 +147,19 @@ def _refuse_foreign(value: Value, depth: int) -> None:
             raise NotCanonical("a text is not in NFC, or holds a sign that Unicode 14 does not know")
     elif kind is not bytes and kind is not bool:
         raise NotCanonical(f"a {kind.__name__} has no place here")
+
+
+def _refuse_disorder(keys: tuple[Any, ...]) -> None:
+    """Check a map's keys, and remember a few that are in order: most maps have the keys of many others."""
+    last = ""
+    for key in keys:
+        if key.__class__ is not str or not key.isascii():
+            raise NotCanonical("a map key is not ASCII text")
+        if key <= last:
+            raise NotCanonical("map keys are not in byte order")
+        last = key
+    if len(_ORDERLY) < ORDERLY_MAX and len(keys) <= ORDERLY_KEYS_MAX and all(len(key) <= 16 for key in keys):
+        _ORDERLY.add(keys)
 
 
 def _ordered(value: Value, depth: int) -> Value:

@@ -7,13 +7,13 @@ final stays (invariants 4 and 5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ledger.block import Block, make_block, witnesses_hash
 from ledger.charter import Charter, genesis
-from ledger.consensus.votes import Certificate, VoteKind, check_certificate
+from ledger.consensus.votes import Certificate, VoteKind, check_certificate, write_certificate
 from ledger.entry import Entry
 from ledger.errors import Refusal, RemoteError
 from ledger.fold import Executed, choose, execute
@@ -56,6 +56,8 @@ class Advance:
     head: Head
     left: tuple[tuple[Entry, Refusal], ...] = ()
     """Candidates a leader could not include; empty for blocks of others."""
+    earlier: tuple[tuple[int, bytes], ...] = ()
+    """(height, certificate) of blocks before the last that came with one of their own: stored with it, to be served."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,11 +230,12 @@ class Chain:
             voters=header.witnesses,
         )
 
-    def check(self, blocks: Sequence[Block], view: int) -> Advance:
+    def check(self, blocks: Sequence[Block], view: int, final: Mapping[bytes, int] | None = None) -> Advance:
         """What `blocks` do on top of the head; raises `BadRange` unless every rule holds (SPEC B-9 to B-12).
 
         The state root is compared at the end of the range, before anything is stored. A block that changes the
-        witnesses closes its epoch, so it can only be the last.
+        witnesses closes its epoch, so it can only be the last. `final` tells the views in which blocks before the last
+        are known to be final.
         """
         if not blocks:
             raise BadRange("the range is empty")
@@ -244,8 +247,9 @@ class Chain:
             if closes:
                 raise BadRange(f"block {block.header.height} follows a change of the witnesses that was not final")
             self._check_header(block, ground)
-            if block.header.view > view:
-                raise BadRange(f"block {block.header.height} names a view beyond the certificate's")
+            final_view = (final or {}).get(block.header.id, block.header.view)
+            if not block.header.view <= final_view <= view:
+                raise BadRange(f"block {block.header.height} names a view beyond its certificate's")
             self._run(tx, block)
             closes = tx.raw(b"witnesses") != witnesses
             header = block.header
@@ -254,7 +258,7 @@ class Chain:
                 height=header.height,
                 block=header.id,
                 time_ms=header.time_ms,
-                above=header.view,
+                above=final_view,
                 voters=header.witnesses,
             )
         settled = self.state.settle(tx.changes)
@@ -288,12 +292,22 @@ class Chain:
         if done.outcomes != block.outcomes:
             raise BadRange(f"block {block.header.height} records an outcome that the rules do not give")
 
-    def advance(self, blocks: Sequence[Block], certificate: Certificate) -> Advance:
-        """What `blocks` do, once `certificate` shows the last of them final; raises `BadRange` or `BadCertificate`."""
-        if not blocks or certificate.kind is not VoteKind.FINALIZE or certificate.block != blocks[-1].header.id:
+    def advance(
+        self, blocks: Sequence[Block], certificate: Certificate, earlier: Sequence[Certificate] = ()
+    ) -> Advance:
+        """What `blocks` do, once `certificate` shows the last of them final; raises `BadRange` or `BadCertificate`.
+
+        `earlier` ones, which finalize blocks on the way, are checked just as strictly and kept with the step.
+        """
+        heights = {block.header.id: block.header.height for block in blocks}
+        if not blocks or certificate.block != blocks[-1].header.id or any(one.block not in heights for one in earlier):
             raise BadRange("the certificate does not finalize the last block of the range")
-        check_certificate(certificate, self.network, self.head.epoch, self.voting_keys)
-        return self.check(blocks, certificate.view)
+        for one in (*earlier, certificate):
+            if one.kind is not VoteKind.FINALIZE:
+                raise BadRange("a certificate of the range finalizes nothing")
+            check_certificate(one, self.network, self.head.epoch, self.voting_keys)
+        step = self.check(blocks, certificate.view, {one.block: one.view for one in earlier})
+        return replace(step, earlier=tuple((heights[one.block], write_certificate(one)) for one in earlier))
 
     def take(self, step: Advance) -> None:
         """Make a step final; whoever calls has made it durable."""

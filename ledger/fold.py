@@ -147,7 +147,6 @@ def _apply(
     operation, author, use = judged
     tx.put_own(b"seq/" + entry.key, entry.sequence)
     tx.put_own(b"use/" + author, use)
-    above = Overlay(tx)
     context = Context(
         network=network,
         time_ms=time_ms,
@@ -157,10 +156,7 @@ def _apply(
         entry_id=entry.id,
         limits=limits,
     )
-    refusal = operation.apply(above, entry.operation, context)
-    if refusal is None:
-        tx.absorb(above)
-    return refusal
+    return tx.attempt(lambda: operation.apply(tx, entry.operation, context))
 
 
 def _judge(view: View, network: bytes, entry: Entry, time_ms: int, limits: Limits) -> _Judged | Refusal:

@@ -139,13 +139,16 @@ class StateTree:
         # Level by level, each node once however many of its leaves changed. No hash is empty, so `or` finds the newest.
         level = {i >> 1 for i in nodes}
         new, older, settled = nodes.get, under.get, self._nodes
+        while level and not under:
+            for i in level:
+                left = 2 * i
+                nodes[i] = _sha(_NODE + (new(left) or settled[left]) + (new(left + 1) or settled[left + 1])).digest()
+            level = {i >> 1 for i in level if i > 1}
         while level:
             for i in level:
                 left, right = 2 * i, 2 * i + 1
                 nodes[i] = _sha(
-                    _NODE
-                    + (new(left) or older(left) or settled[left])
-                    + (new(right) or older(right) or settled[right])
+                    _NODE + (new(left) or older(left) or settled[left]) + (new(right) or older(right) or settled[right])
                 ).digest()
             level = {i >> 1 for i in level if i > 1}
         return TreeChange(nodes, keys)

@@ -9,14 +9,16 @@ Invariant: `State` changes only through `merge`, which takes map and tree togeth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from sortedcontainers import SortedList
 
 from ledger.canonical import Value, decode_own, encode, encode_own
 from ledger.merkle import StateTree, TreeChange
+
+T = TypeVar("T")
 
 
 class View(Protocol):
@@ -83,14 +85,19 @@ def merged(layers: Sequence[Settled]) -> Settled:
     return Settled(changes, TreeChange(nodes, keys), layers[-1].root)
 
 
+_NOTHING = object()
+
+
 class State(_Reading):
     """What is final: the base every overlay stands on."""
 
-    __slots__ = ("_order", "_tree", "_values")
+    __slots__ = ("_order", "_tree", "_values", "find")
 
     def __init__(self, pairs: Iterable[tuple[bytes, bytes]] = ()) -> None:
         # Beside a plain map the keys in order: most writes change a value, and these then cost no search.
         self._values: dict[bytes, bytes] = dict(pairs)
+        self.find: Callable[[bytes], bytes | None] = self._values.get
+        """As `raw`, the map's own way: an overlay asks it several times for each entry."""
         self._order: SortedList[bytes] = SortedList(self._values)
         self._tree = StateTree()
         self._tree.apply(self._tree.preview(self.raw, self._values))
@@ -151,23 +158,46 @@ class State(_Reading):
 class Overlay(_Reading):
     """Changes on top of a view, kept apart until they are merged or forgotten."""
 
-    __slots__ = ("_below", "changes")
+    __slots__ = ("_before", "_below", "_raw_below", "changes")
 
     def __init__(self, below: View) -> None:
         self._below = below
+        self._raw_below = below.find if below.__class__ is State else below.raw
         self.changes: dict[bytes, bytes | None] = {}
         """Key -> canonical bytes, or None where the key was deleted."""
+        self._before: dict[bytes, Any] | None = None
+        """During an attempt: what stood in `changes` under each key written since; `_NOTHING` where nothing did."""
 
     def raw(self, key: bytes) -> bytes | None:
         """The canonical bytes under `key`, or None."""
         changes = self.changes
-        return changes[key] if key in changes else self._below.raw(key)
+        return changes[key] if key in changes else self._raw_below(key)
 
     def get(self, key: bytes) -> Value | None:
         """The value under `key`, freshly decoded, or None."""
         changes = self.changes
-        found = changes[key] if key in changes else self._below.raw(key)
+        found = changes[key] if key in changes else self._raw_below(key)
         return None if found is None else decode_own(found)
+
+    def attempt(self, rule: Callable[[], T | None]) -> T | None:
+        """Run `rule`, which changes this overlay; unless it returns None, and also when it raises, it changed nothing.
+
+        One attempt at a time: an overlay on top would do the same, and cost each entry a layer to read through.
+        """
+        assert self._before is None, "no attempt within an attempt"
+        before = self._before = {}
+        refusal: object = _NOTHING
+        try:
+            refusal = given = rule()
+            return given
+        finally:
+            self._before = None
+            if refusal is not None:
+                for key, value in before.items():
+                    if value is _NOTHING:
+                        del self.changes[key]
+                    else:
+                        self.changes[key] = value
 
     def raw_range(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """All pairs whose key begins with `prefix`, in key order."""
@@ -192,14 +222,21 @@ class Overlay(_Reading):
 
     def put(self, key: bytes, value: Value) -> None:
         """Set `key` to `value`."""
-        self.changes[key] = encode(value)
+        written = encode(value)
+        if self._before is not None:
+            self._before.setdefault(key, self.changes.get(key, _NOTHING))
+        self.changes[key] = written
 
     def put_own(self, key: bytes, value: Value) -> None:
         """As `put`, for a value that `encode_own` may be given."""
+        if self._before is not None:
+            self._before.setdefault(key, self.changes.get(key, _NOTHING))
         self.changes[key] = encode_own(value)
 
     def delete(self, key: bytes) -> None:
         """Remove `key`; no error where it was not there."""
+        if self._before is not None:
+            self._before.setdefault(key, self.changes.get(key, _NOTHING))
         self.changes[key] = None
 
     def rest_on(self, below: View) -> None:

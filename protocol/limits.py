@@ -5,10 +5,10 @@ from __future__ import annotations
 FRAME_BYTES_MAX = (1 << 20) + (144 << 10)
 """The largest block there can be (SPEC B-9), the largest certificate, their envelope: else it could not be fetched."""
 RANGE_BYTES_MAX = 1 << 20
-"""Blocks in one answer: what fits a frame, since each range costs a root. About 2,800 entries, a tenth of a second to
-check, so that other work is never far behind."""
+"""Blocks in one answer: what fits a frame. About 2,800 entries."""
 RANGES_QUEUED_MAX = 3
-"""Answers waiting to be checked: one being fetched while one is checked is enough to keep both ends busy."""
+"""Answers waiting to be checked, all of them together: a root and a transaction cost as much for one. About 8,000
+entries, a fifth of a second to check."""
 ENTRIES_PER_MESSAGE = 256
 """About 100 KiB and 20 ms of signature checks."""
 ENTRIES_BYTES_PER_MESSAGE = 512 << 10

@@ -94,5 +94,3 @@ def _unfit(offer: Offer, reasons: tuple[str, ...]) -> Quote:
         lead_ms=offer.lead_ms,
         hours=offer.hours.spans,
     )
-
-

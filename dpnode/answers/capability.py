@@ -10,6 +10,7 @@ from unicodedata import normalize
 
 import trio
 
+from dpnode.answers.searching import offers_found
 from dpnode.answers.shown import name_of, party
 from dpnode.assembly import own_place, show_money
 from dpnode.clock import now
@@ -24,11 +25,8 @@ from dpnode.offers import TOO_MUCH, OwnOffer, credits_known, fits_with, put_file
 from dpnode.reading.naming import person_meant
 from ledger.canonical import digest
 from ledger.names import Kind, short, show_id
-from protocol.capability.catalogue import UnknownFunction
-from protocol.capability.derivation import read_value
 from protocol.capability.directory import Found, Listed
 from protocol.capability.hours import show_hours
-from protocol.capability.matching import Want
 from protocol.capability.offer_files import read_offer, write_offer_toml
 from protocol.capability.offers import Limit, Offer, Price, Rate, show_duration, show_limit
 from protocol.capability.places import Place, distance_km
@@ -239,9 +237,7 @@ def put_draft(node: Node, name: str, text: str) -> Path:
 
 def _of_draft(node: Node, draft: OfferDraft, number: int) -> Offer:
     function = node.assembled.catalogue.named(draft.function)
-    limits: dict[str, Limit] = {
-        limit.parameter: Limit(least=limit.least, most=limit.most) for limit in draft.limits
-    }
+    limits: dict[str, Limit] = {limit.parameter: Limit(least=limit.least, most=limit.most) for limit in draft.limits}
     if draft.materials:
         limits["material"] = Limit(among=tuple(sorted(draft.materials)))
     return Offer(name=f"{draft.machine or draft.function} {number}"[:60], function=function.hash, limits=limits)
@@ -252,34 +248,7 @@ def _of_draft(node: Node, draft: OfferDraft, number: int) -> Offer:
 
 async def search(node: Node, question: asked.DirectorySearch, responder: Responder) -> Answer:
     """Who offers what."""
-    parts = node.assembled
-    directory = node.core.directory.directory
-    now_ms = now().wall_ms
-    notes: list[str] = []
-    rows: list[Found | Listed]
-    if question.function is not None:
-        try:
-            function = parts.catalogue.named(question.function)
-            parameters = {name: read_value(function, name, text) for name, text in question.parameters.items()}
-        except UnknownFunction as problem:
-            raise Problem(FailKind.NOT_FOUND, str(problem)) from problem
-        except ValueError as problem:
-            raise Problem(FailKind.USAGE, str(problem)) from problem
-        want = Want(function=function.hash, parameters=parameters, place=own_place(node.settings))
-        if parameters:
-            rows = list(directory.find(want, now_ms, limit=question.limit))
-        else:
-            # Nothing is asked of it yet: everybody who offers it, whatever they need to know before a price.
-            rows = [
-                Listed(member=advert.member, offer=offer, place=advert.place, until_ms=advert.until_ms)
-                for advert in directory
-                for offer in advert.offers
-                if offer.function == function.hash and advert.until_ms > now_ms
-            ]
-        if not rows:
-            notes.append(directory.explain_none(want, now_ms))
-    else:
-        rows = list(directory.search(question.words, now_ms, limit=question.limit))
+    rows, notes = offers_found(node, question, now().wall_ms)
     if question.member is not None:
         member = person_meant(node.core.chain.state, question.member).id
         rows = [row for row in rows if row.member == member]

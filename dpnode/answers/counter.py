@@ -69,6 +69,8 @@ async def counter(node: Node, question: asked.JobCounter, responder: Responder) 
     ]
     if reply is None:
         value["notes"] = [f"{name} has not answered yet: `dpnode job show` tells when"]
+        if question.wait_ms:
+            value["timed_out"] = True
     elif reply.reason is not Reason.FINE:
         value["notes"] = [f"{name}: {matters.said(node, reply)}"]
     return Done(value=value)

@@ -13,6 +13,7 @@ from typing import Any
 
 import trio
 
+from dpnode.answers.pending import ran_out, with_pending
 from dpnode.answers.shown import party
 from dpnode.control.answers import Answer, Done
 from dpnode.control.questions.base import Question
@@ -63,13 +64,18 @@ async def recorded(node: Node, operation: Operation, *, wait_ms: int, dry_run: b
     }
     if standing.is_final:
         value["height"] = standing.height
+    else:
+        value |= ran_out(node, wait_ms)
     return value
 
 
 def _done(*parts: Fields) -> Done:
     value: Fields = {}
+    notes = [note for part in parts for note in part.get("notes", [])]
     for part in parts:
         value |= part
+    if notes:
+        value["notes"] = notes
     value.pop("entry_id", None)
     return Done(value=value)
 
@@ -87,17 +93,23 @@ async def open_credit(node: Node, question: CreditOpen, responder: Responder) ->
     }
     if any(letter.isspace() or letter in "@:," for letter in question.symbol) or question.symbol[:1].isdigit():
         raise Problem(FailKind.USAGE, "a credit's name has no blank, @, colon or comma, and begins with no digit")
-    own = [one for one in queries.credits(node.core.chain.state) if one.issuer == node.identity.member]
-    notes = []
-    if any(one.unit.casefold() == question.symbol.casefold() for one in own):
-        notes.append("you have a credit of that name already: from now on it is told apart by its id alone")
+    _not_yet_opened(node, question.symbol)
     written = await recorded(node, operation, wait_ms=question.wait_ms, dry_run=question.dry_run)
     value: Fields = {"symbol": question.symbol, "redeemable": question.redeemable, "decimals": question.decimals}
-    if notes:
-        value["notes"] = notes
     if "entry_id" in written:
         value["credit"] = show_id(Kind.CREDIT, written["entry_id"])
     return _done(value, written)
+
+
+def _not_yet_opened(node: Node, symbol: str) -> None:
+    """Two credits of one name and issuer would be told apart by their ids alone, by everybody and for good.
+
+    One that waits to become final counts as well: a command is given again when its answer was late.
+    """
+    for one in queries.credits(with_pending(node)):
+        if one.issuer == node.identity.member and one.unit.casefold() == symbol.casefold():
+            sentence = f"you opened {safe(one.unit)} already ({short(Kind.CREDIT, one.id)}): choose another name"
+            raise Problem(FailKind.REFUSED, sentence, {"credit": show_id(Kind.CREDIT, one.id)})
 
 
 async def issue(node: Node, question: CreditIssue, responder: Responder) -> Answer:
@@ -146,8 +158,8 @@ async def redeem(node: Node, question: CreditRedeem, responder: Responder) -> An
 
 
 def _free(node: Node, credit: bytes, needed: int) -> int:
-    """What of a credit is free, in smallest units; raises `Problem` where it is less than needed."""
-    state = node.core.chain.state
+    """What is free, what waits counted, in smallest units; raises `Problem` where it is less than needed."""
+    state = with_pending(node)
     free = accounts.free(state, node.identity.member, "credit", credit)
     if free < needed:
         raise too_little(state, "credit", credit, free, needed)
@@ -155,10 +167,10 @@ def _free(node: Node, credit: bytes, needed: int) -> int:
 
 
 def _left(node: Node, written: Fields, credit: bytes, expected: int) -> int:
-    """What is free now where the entry is final; else what will be."""
-    if written.get("binding") == "final":
-        return accounts.free(node.core.chain.state, node.identity.member, "credit", credit)
-    return max(0, expected)
+    """What is free once all of ours is final; what would be, where nothing was written."""
+    if written.get("dry_run"):
+        return expected
+    return accounts.free(with_pending(node), node.identity.member, "credit", credit)
 
 
 def _note(operation: Operation, note: str) -> None:
@@ -204,7 +216,7 @@ async def register(node: Node, question: AssetRegister, responder: Responder) ->
 
 def _not_yet_named(node: Node, label: str) -> None:
     """An entry stays for good: a command given twice must not make two things that only their ids tell apart."""
-    for one in queries.assets(node.core.chain.state):
+    for one in queries.assets(with_pending(node)):
         if one.operator == node.identity.member and one.name.casefold() == label.casefold():
             sentence = f"you registered {safe(one.name)} already ({short(Kind.ASSET, one.id)}): choose another name"
             raise Problem(FailKind.REFUSED, sentence, {"asset": show_id(Kind.ASSET, one.id)})
@@ -288,7 +300,7 @@ async def accept(node: Node, question: ShareAccept, responder: Responder) -> Ans
     if ended is None:
         away = "" if shares.is_there(offer.giver) else "; their machine is away just now"
         notes = [f"accepted and kept; {safe(party(state, offer.giver)['name'])}'s machine enters the transfer{away}"]
-        return _done(value, {"binding": "agreed", "notes": notes})
+        return _done(value, {"binding": "agreed", "notes": notes, **({"timed_out": True} if question.wait_ms else {})})
     if ended.outcome:
         raise Problem(FailKind.REFUSED, "the offer has lapsed", {"reason": ended.outcome})
     if ended.entry:

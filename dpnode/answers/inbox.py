@@ -29,7 +29,7 @@ from protocol.negotiation.effects import Side
 from protocol.negotiation.inbox import Waiting
 from protocol.negotiation.inputs import Approve, Decline
 from protocol.negotiation.participant import Deal
-from protocol.negotiation.reasons import Reason
+from protocol.negotiation.reasons import SENTENCES, Reason
 
 WORK: dict[tuple[Party | None, Party | None], str] = {
     (Party.PROVIDER, Party.PROVIDER): "make and deliver",
@@ -208,7 +208,7 @@ def _customer_affords(node: Node, deal: Deal, total_asked: int | None) -> None:
     if free < needed:
         name = name_of(state, deal.customer)
         at_hand, wanted = (matters.money(node, credit, amount) for amount in (free, needed))
-        sentence = f"{name} has {at_hand} free, and {wanted} is needed"
+        sentence = f"{SENTENCES[Reason.MONEY]}: {name} has {at_hand} free, and {wanted} is needed"
         raise Problem(FailKind.REFUSED, sentence, {"reason": Reason.MONEY.value})
 
 

@@ -49,8 +49,10 @@ async def call(node: Node, question: asked.JobCall, responder: Responder) -> Ans
     wanted = wanted_by(question, node.parts.catalogue, directory, node.identity.member, place, now().wall_ms)
     asset = None if question.asset is None else asset_meant(state, question.asset).id
     found = [one for one in wanted.found if asset is None or one.offer.asset == asset]
+    if not found and wanted.found:
+        raise Problem(FailKind.NOT_FOUND, "who could make it does not offer it on that asset")
     if not found:
-        raise Problem(FailKind.NOT_FOUND, directory.explain_none(wanted.want, now().wall_ms))
+        raise Problem(FailKind.NOT_FOUND, directory.explain_none(wanted.want, now().wall_ms, node.identity.member))
     members = tuple(dict.fromkeys(one.member for one in found))
     deliver_by_ms = question.deliver_by_ms or now().wall_ms + DELIVER_MS
     budget = tuple(_line(price_line_meant(state, text)) for text in question.budget)
@@ -219,7 +221,7 @@ async def watch(node: Node, question: asked.JobWatch, responder: Responder) -> A
     """Report each change until the job or call has ended."""
     _, call_id = views.job_or_call(node, question.id)
     seen = ""
-    with trio.move_on_after(question.wait_ms / 1000):
+    with trio.move_on_after(question.wait_ms / 1000) as waiting:
         while True:
             moved = node.moved
             view, _ = (
@@ -243,7 +245,8 @@ async def watch(node: Node, question: asked.JobWatch, responder: Responder) -> A
             if view is None and calling is not None and calling.state not in OPEN:
                 break
             await moved.wait()
-    return Done(value=views.told(node, question.id))
+    ran_out = {"timed_out": True} if waiting.cancelled_caught else {}
+    return Done(value={**views.told(node, question.id), **ran_out})
 
 
 def _is_talk(node: Node, call_id: bytes) -> bool:

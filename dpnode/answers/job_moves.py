@@ -14,6 +14,7 @@ from typing import Any
 import trio
 
 from dpnode.answers import job_views as views
+from dpnode.answers.pending import ran_out
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
 from dpnode.control.questions import job as asked
@@ -88,7 +89,8 @@ async def awarded(node: Node, call_id: bytes, wait_ms: int) -> Answer:
             await moved.wait()
     calling = views.calling_of(node, call_id)
     if calling is None or not calling.jobs:
-        return Done(value={"call": show_id(Kind.CALL, call_id), "state": "awarding", "binding": "recorded"})
+        value = {"call": show_id(Kind.CALL, call_id), "state": "awarding", "binding": "recorded"}
+        return Done(value=value | ran_out(node, wait_ms))
     view = job(node.core.chain.state, calling.jobs[0])
     assert view is not None
     return Done(value={**_moved(node, view), "binding": "final", "height": view.job.awarded_height})
@@ -114,10 +116,10 @@ async def _move(node: Node, view: JobView, question: Any, operation: dict[str, A
         says = sentence(node.core.chain.state, operation, node.identity.member)
         return Done(value={**_moved(node, view), "says": says, "dry_run": True})
     (standing,) = await node.submit([operation], wait_ms=question.wait_ms)
-    return _written(node, view, standing)
+    return _written(node, view, standing, question.wait_ms)
 
 
-def _written(node: Node, view: JobView, standing: Standing) -> Answer:
+def _written(node: Node, view: JobView, standing: Standing, wait_ms: int) -> Answer:
     if standing.outcome:
         raise Problem(FailKind.REFUSED, f"the ledger refused it: {standing.outcome}", {"reason": standing.outcome})
     after = job(node.core.chain.state, view.job.id) or view
@@ -125,6 +127,8 @@ def _written(node: Node, view: JobView, standing: Standing) -> Answer:
     value["binding"] = "final" if standing.is_final else "recorded"
     if standing.is_final:
         value["height"] = standing.height
+    else:
+        value |= ran_out(node, wait_ms)
     return Done(value=value)
 
 

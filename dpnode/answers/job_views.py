@@ -149,9 +149,7 @@ def of_job(node: Node, view: JobView) -> dict[str, Any]:
 
 
 def _line(node: Node, one: Job, line: Any) -> dict[str, Any]:
-    said = ", ".join(
-        f"{name} {value}" for name, value in sorted(line.said.items()) if isinstance(value, int | str)
-    )
+    said = ", ".join(f"{name} {value}" for name, value in sorted(line.said.items()) if isinstance(value, int | str))
     text = line.move if not said else f"{line.move}: {said}"
     if any(line.paid):
         amounts = price(node, one.price, line.paid)
@@ -223,9 +221,7 @@ def of_deal(node: Node, deal: Deal) -> dict[str, Any]:
         value = of_call(node, read_call(deal.signed_call.statement))
     value["state"] = deal.state.value
     value["next"] = readable(deal.text) or deal.state.value
-    value["proposals"] = [
-        proposal(node, read_proposal(one.signed.statement), deal.state.value) for one in deal.offered
-    ]
+    value["proposals"] = [proposal(node, read_proposal(one.signed.statement), deal.state.value) for one in deal.offered]
     return value
 
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import trio
 
+from dpnode.answers.pending import ran_out
 from dpnode.answers.shown import party
+from dpnode.belonging import check_new
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
 from dpnode.control.questions.network import NetworkFound, NetworkInvite, NetworkJoin, NetworkUninvite
@@ -56,6 +58,8 @@ from protocol.joining import (
 
 log = logging.getLogger("dpnode.network")
 REQUEST_MS = 10_000
+KEY_KNOWN = "member.key-known"
+KNOWN_ALREADY = "; these 24 words are a member's there already, and no command binds a second machine to one yet"
 ASK_AGAIN_S = 0.1
 """Between two questions for the outcome: a block is made within milliseconds of an idle witness."""
 
@@ -64,6 +68,7 @@ async def found(node: Node, question: NetworkFound, responder: Responder) -> Ans
     """Found a network at a running node."""
     if node.founded is not None:
         raise Problem(FailKind.REFUSED, f"this home belongs to {node.founded.charter.name}: one home, one network")
+    check_new(node.home)
     founded = make_network(
         node.identity, name=question.network_name, purpose=question.purpose, root_seed=question.root_seed
     )
@@ -108,7 +113,8 @@ async def invite(node: Node, question: NetworkInvite, responder: Responder) -> A
     if standing.is_final:
         value["height"] = standing.height
     else:
-        value["notes"] = ["it is not final yet, since no witness could be reached: the guest can use it once it is"]
+        waits = ran_out(node, question.wait_ms)
+        value |= {**waits, "notes": [*waits["notes"], "the guest can use it once it is final"]}
     return Done(value=value)
 
 
@@ -128,7 +134,8 @@ async def uninvite(node: Node, question: NetworkUninvite, responder: Responder) 
     if standing.is_final:
         value["height"] = standing.height
     else:
-        value["notes"] = ["it is not final yet, since no witness could be reached: until then it can still be used"]
+        waits = ran_out(node, question.wait_ms)
+        value |= {**waits, "notes": [*waits["notes"], "until it is final it can still be used"]}
     return Done(value=value)
 
 
@@ -225,7 +232,8 @@ async def _request(node: Node, peer: PeerId, body: bytes) -> bytes:
     try:
         return await node.net.request(peer, JOIN_PROTOCOL, body, deadline_ms=REQUEST_MS)
     except RequestRefused as problem:
-        raise Problem(FailKind.REFUSED, f"the inviting machine declined: {problem.text}") from problem
+        hint = KNOWN_ALREADY if KEY_KNOWN in problem.text else ""
+        raise Problem(FailKind.REFUSED, f"the inviting machine declined: {problem.text}{hint}") from problem
     except NetError as problem:
         raise Problem(FailKind.FAILED, f"the inviting machine did not answer: {problem}") from problem
     except RemoteError as problem:
@@ -269,7 +277,9 @@ def entered(node: Node, founded: Founded, height: int, dry_run: bool) -> dict[st
         "binding": "final",
     }
     if dry_run:
-        value["dry_run"] = True
+        # A charter is made anew each time: this one's id would be no network's.
+        value |= {"network": {"name": founded.charter.name}, "dry_run": True}
+        del value["binding"]
     elif height:
         record = node.core.chain.state.get(b"member/" + node.identity.member) or {}
         if "sponsor" in record:

@@ -10,6 +10,7 @@ from dpnode.answers.inbox import waiting_rows
 from dpnode.answers.network import addresses_of
 from dpnode.answers.shown import party
 from dpnode.answers.witness import seat_reminders, seat_shown, withstands
+from dpnode.belonging import lost
 from dpnode.checking import is_own_witness
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
@@ -81,7 +82,8 @@ def reminders(node: Node) -> list[str]:
     if sealed_root(node.home) is not None:
         lines.append("write down your 24 words: `dpnode id words` shows them and asks for two of them back")
     if node.parts is None:
-        lines.append("no network yet: `dpnode network found NAME`, or `dpnode network join INVITATION`")
+        begin = "no network yet: `dpnode network found NAME`, or `dpnode network join INVITATION`"
+        lines.append(lost(node.home) or begin)
         return lines
     if node.core.ledger.anchor.is_missed:
         lines.append(false_history(node.core.ledger.anchor.height))

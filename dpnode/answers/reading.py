@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dpnode.answers.pending import own_pending, with_pending
 from dpnode.control.answers import Answer, Done
 from dpnode.control.questions import all_questions
 from dpnode.control.questions.base import Question
@@ -31,6 +32,8 @@ async def source_of(node: Node) -> Source:
         peer=node.core.me.peer,
         connected=frozenset(member for member in members if member is not None),
         pending=len(node.core.ledger.pool),
+        coming=with_pending(node) if own_pending(node) else None,
+        coming_entries=own_pending(node),
         state_height=chain.head.height,
     )
 

@@ -23,6 +23,12 @@ from dpnode.paths import Home, find_home
 
 Layout: TypeAlias = Callable[[Fields], Iterable[Block]]
 OnProgress: TypeAlias = Callable[[Fields], None]
+FAMILY_EXAMPLES = 3
+
+
+def _ran_out(value: Fields) -> FailKind | None:
+    """A time-out where the wait was over before what was waited for came."""
+    return FailKind.TIMED_OUT if value.get("timed_out") else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +46,21 @@ class Run:
         *,
         within_s: float | None = None,
         on_progress: OnProgress | None = None,
+        ends: Callable[[Fields], FailKind | None] = _ran_out,
     ) -> None:
         """Ask the daemon (or the database, where that suffices) and show the answer.
+
+        Args:
+            ends: what the answer, once shown, ends the command with; None for 0.
 
         Errors:
             Problem: the answer was a failure, or there was none.
         """
-        self.show(self.value_of(question, within_s=within_s, on_progress=on_progress), layout)
+        value = self.value_of(question, within_s=within_s, on_progress=on_progress)
+        self.show(value, layout)
+        kind = None if value.get("dry_run") else ends(value)
+        if kind is not None:
+            raise click.exceptions.Exit(kind.exit_status)
 
     def value_of(
         self, question: Question, *, within_s: float | None = None, on_progress: OnProgress | None = None
@@ -143,7 +157,7 @@ def command(
             cls=Words,
             # The whole first line: click would cut it at 45 characters in the family's overview.
             short_help=(work.__doc__ or "").partition("\n")[0],
-            epilog="\b\nExample:\n" + "\n".join(f"  {line.strip()}" for line in example.strip().splitlines()),
+            epilog=_epilog(example.strip().splitlines()),
             hidden=hidden,
             context_settings={"help_option_names": ["-h", "--help"]},
         )(made)
@@ -160,11 +174,16 @@ class Family(click.Group):
 
 
 def family(name: str, about: str, *commands: click.Command) -> Family:
-    """A group of commands under one name."""
-    made = Family(name, help=about, context_settings={"help_option_names": ["-h", "--help"]})
+    """A group of commands under one name; its help shows how the first of them are used."""
+    lines = [examples_of(one)[0] for one in commands[:FAMILY_EXAMPLES]]
+    made = Family(name, help=about, epilog=_epilog(lines), context_settings={"help_option_names": ["-h", "--help"]})
     for one in commands:
         made.add_command(one)
     return made
+
+
+def _epilog(lines: Iterable[str]) -> str:
+    return "\b\nExample:\n" + "\n".join(f"  {line.strip()}" for line in lines)
 
 
 def examples_of(made: click.Command) -> list[str]:
@@ -177,5 +196,10 @@ def wait_option(work: Callable[..., None]) -> Callable[..., None]:
     from dpnode.cli.arguments import SPAN
 
     return click.option(
-        "--wait", "wait_ms", type=SPAN, default=10_000, metavar="SPAN", help="Wait so long for it to be final (10s)."
+        "--wait",
+        "wait_ms",
+        type=SPAN,
+        default=10_000,
+        metavar="SPAN",
+        help="Wait so long for it to be final (10s), else exit with 6; 0s: do not.",
     )(work)

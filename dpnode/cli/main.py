@@ -104,11 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        cli.main(args=given, prog_name="dpnode", standalone_mode=False)
+        ended = cli.main(args=given, prog_name="dpnode", standalone_mode=False)
     except Problem as problem:
         return _tell(problem, given)
-    except click.exceptions.Exit as leave:
-        return int(leave.exit_code)
     except click.exceptions.NoArgsIsHelpError as overview:
         click.echo(overview.format_message(), err=True)
         return FailKind.USAGE.exit_status
@@ -126,7 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FailKind.FAILED.exit_status
     except Exception as error:  # the edge of the owner's terminal: a sentence there, the traceback in a file
         return _tell(_unexpected(error, given), given)
-    return 0
+    # What a command that left with a status of its own comes back with; else it returns nothing.
+    return ended if isinstance(ended, int) else 0
 
 
 def _tell(problem: Problem, given: Sequence[str]) -> int:

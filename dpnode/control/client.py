@@ -52,6 +52,13 @@ def ask(
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
             raise Problem(FailKind.DAEMON_DOWN, f"no daemon is running for {path.parent.parent}") from error
         except OSError as error:
+            if error.errno is None:
+                # The path is longer than a socket's may be: no daemon can listen there.
+                raise Problem(
+                    FailKind.DAEMON_DOWN,
+                    f"no daemon can run for {path.parent.parent}: its path is too long for a socket; move it to a "
+                    "shorter one",
+                ) from error
             raise Problem(FailKind.FAILED, f"cannot reach the daemon at {path}: {error}") from error
         try:
             _send(connection, question_frame(question))
@@ -71,7 +78,10 @@ def ask(
                 FailKind.FAILED, f"the daemon's answer makes no sense ({error}); is it another version?"
             ) from error
         except OSError as error:
-            raise Problem(FailKind.FAILED, f"the daemon ended while answering: {error}") from error
+            raise Problem(
+                FailKind.FAILED,
+                f"the daemon ended while answering ({error}); {path.parent.parent / 'log'} holds what it said last",
+            ) from error
 
 
 def _send(connection: socket.socket, frame: bytes) -> None:

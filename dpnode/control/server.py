@@ -51,6 +51,9 @@ IDLE_S = 60.0
 SEND_WITHIN_S = 30.0
 """An asker that does not read 16 MiB in this time is stopped or gone."""
 
+SENT_AT_ONCE_BYTES = 64 << 10
+"""A socket takes so much without waiting for its reader."""
+
 PATH_BYTES_MAX = 107 if sys.platform == "linux" else 103
 """`sun_path` less its closing zero (unix(7))."""
 
@@ -218,24 +221,26 @@ async def _answer(stream: trio.SocketStream, question: Question, answer: AnswerQ
     alone = True
     frames: list[bytes] = []
 
-    async with trio.open_nursery() as nursery:
+    async def watch(nursery: trio.Nursery) -> None:
+        nonlocal alone
+        try:
+            # Whatever arrives now breaks the order of one question at a time, an end of stream as well.
+            await stream.receive_some(1)
+        except trio.BrokenResourceError:
+            log.debug("control: the asker of %s is gone", question.name)
+        alone = False
+        if question.streams:
+            nursery.cancel_scope.cancel()
 
-        async def watch() -> None:
-            nonlocal alone
-            try:
-                # Whatever arrives now breaks the order of one question at a time, an end of stream as well.
-                await stream.receive_some(1)
-            except trio.BrokenResourceError:
-                log.debug("control: the asker of %s is gone", question.name)
-            alone = False
-            if question.streams:
-                nursery.cancel_scope.cancel()
-
-        nursery.start_soon(watch)
-        frames.append(await _guarded(question, Responder(stream=stream), answer))
-        nursery.cancel_scope.cancel()
-    for frame in frames:  # none, where the asker left and the work was cancelled
-        await _send(stream, frame)
+    with trio.CancelScope() as sending:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch, nursery)
+            frames.append(await _guarded(question, Responder(stream=stream), answer))
+            # An answer may be what stops the node, and whoever asked for that reads it.
+            sending.shield = len(frames[0]) <= SENT_AT_ONCE_BYTES
+            nursery.cancel_scope.cancel()
+        for frame in frames:  # none, where the asker left and the work was cancelled
+            await _send(stream, frame)
     return alone and bool(frames)
 
 

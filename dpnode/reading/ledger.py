@@ -15,6 +15,7 @@ from dpnode.store import questions
 from ledger import queries
 from ledger.canonical import decode
 from ledger.names import Kind, show_id
+from ledger.operations import accounts
 from ledger.queries import Account
 from ledger.state import View
 
@@ -49,25 +50,33 @@ def status(source: Source, question: LedgerStatus) -> Asking[Fields]:
     return value
 
 
-@at_once
-def balance(source: Source, question: LedgerBalance) -> Fields:
-    """What one member has, or everybody."""
+def balance(source: Source, question: LedgerBalance) -> Asking[Fields]:
+    """What one member has, or everybody; beside it what is left to us once our own pending entries are final."""
     view = source.view
     if question.everybody:
-        accounts = queries.all_accounts(view)
+        found = queries.all_accounts(view)
     else:
-        accounts = queries.accounts_of(view, member_meant(view, question.member, source.me))
-    return {"accounts": [_account(view, one) for one in accounts]}
+        found = queries.accounts_of(view, member_meant(view, question.member, source.me))
+    value: Fields = {"accounts": [_account(source, one) for one in found]}
+    waiting = source.coming_entries if source.pending is not None else (yield questions.counts()).pending
+    if waiting:
+        entries = "1 entry of yours is" if waiting == 1 else f"{waiting} entries of yours are"
+        value["notes"] = [f"{entries} not final yet: what is free and held is as the ledger has it without them"]
+    return value
 
 
-def _account(view: View, account: Account) -> Fields:
-    kind = Kind.CREDIT if account.kind == "credit" else Kind.ASSET
-    return {
+def _account(source: Source, account: Account) -> Fields:
+    view, kind = source.view, Kind.CREDIT if account.kind == "credit" else Kind.ASSET
+    value: Fields = {
         "member": party(view, account.member),
         "id": show_id(kind, account.thing),
         "free": amount_shown(view, account.kind, account.thing, account.free),
         "held": amount_shown(view, account.kind, account.thing, account.held),
     }
+    if source.coming is not None and account.member == source.me:
+        left = accounts.free(source.coming, account.member, account.kind, account.thing)
+        value["left"] = amount_shown(view, account.kind, account.thing, left)
+    return value
 
 
 @at_once

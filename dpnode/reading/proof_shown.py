@@ -27,6 +27,8 @@ def checked(proof: bytes, charter_body: bytes) -> Fields:
     Errors:
         Problem: VERIFICATION, where the charter is none or the proof does not hold.
     """
+    if not proof:
+        raise Problem(FailKind.VERIFICATION, "the proof is empty: the command that was to make it may have failed")
     try:
         charter = read_charter(charter_body)
     except RemoteError as problem:

@@ -58,6 +58,10 @@ class Source:
     """Members whose machines are connected now; none where no daemon runs."""
     pending: int | None = None
     """Entries waiting in memory; None where only the disk knows."""
+    coming: View | None = None
+    """The state with this member's own pending entries on top; None where there are none, or no daemon runs."""
+    coming_entries: int = 0
+    """How many those are."""
     state_height: int | None = None
     """The height of a state in memory, which may differ from the disk's; None where the disk is all there is."""
 

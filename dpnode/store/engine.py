@@ -4,8 +4,11 @@ import os
 import sqlite3
 from pathlib import Path
 
-from dpnode.store.errors import StoreUnreadable, error_of
+from dpnode.store.errors import StoreForeign, StoreUnreadable, error_of
 from dpnode.store.statement import Row, Statement
+
+HEADER_BYTES = 512
+"""The shortest page."""
 
 
 class SqlitePort:
@@ -49,6 +52,7 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
     """
     try:
         if writable:
+            _prepare(path)
             return sqlite3.connect(path, isolation_level=None)
         uri = f"{path.absolute().as_uri()}?mode=ro"
         if not os.access(path.parent, os.W_OK) and path.exists() and not unclean(path):
@@ -63,6 +67,20 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
     except sqlite3.Error as error:
         named = error_of(str(path), getattr(error, "sqlite_errorcode", 0), str(error))
         raise (named or StoreUnreadable(str(path), str(error))) from error
+
+
+def _prepare(path: Path) -> None:
+    """The file to write to: for its owner alone, and one that SQLite would not take for an empty one."""
+    try:
+        path.touch(mode=0o600)
+        found = path.stat()
+        if found.st_mode & 0o077:
+            path.chmod(0o600)
+    except OSError as error:
+        raise StoreUnreadable(str(path), str(error)) from error
+    # SQLite begins a file anew that is shorter than its header; what stands in it is somebody's all the same.
+    if 0 < found.st_size < HEADER_BYTES:
+        raise StoreForeign(str(path))
 
 
 def unclean(path: Path) -> bool:

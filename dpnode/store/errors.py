@@ -49,7 +49,7 @@ class StoreUnreadable(StoreError):
 
 
 class StoreForeign(StoreError):
-    """The file {path} is not a dpnode ledger."""
+    """The file {path} is not a dpnode ledger: move it away, then put back a copy or join by a new invitation."""
 
 
 class StoreNewer(StoreError):

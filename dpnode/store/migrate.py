@@ -1,4 +1,4 @@
-"""Making a database ours: connection settings, schema from the first version on, and the check after an unclean stop.
+"""Making a database ours: connection settings, schema from the first version on, and the walk at every opening.
 
 `schema.sql` is version 1; `migrations/002.sql` and on are applied on top of it, each new or old database by the same
 path. All missing steps and the version number are one transaction, so a migration cannot be torn. Scripts hold plain
@@ -17,6 +17,8 @@ APPLICATION_ID = 0x44504E31
 
 CHECKED_TABLES = ("meta", "block", "certificate", "fresh", "run", "id_page", "author_page", "state", "pending", "kept")
 """Everything but the bodies: these are most of the file, and each is checked by its hash when it is read."""
+WALKED_WHOLE_BYTES_MAX = 256 << 20
+"""Up to here bodies are walked, too: 20 ms for 100,000 entries in 42 MB. Of a longer file that would delay a start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +108,14 @@ def _apply(version: int, steps: Sequence[str]) -> Procedure[None]:
 
 
 def quick_check(path: str) -> Procedure[None]:
-    """Walk the tables after an unclean stop. Raises StoreCorrupt naming the first thing found; repairs nothing."""
-    for table in CHECKED_TABLES:
-        found = yield one(f"PRAGMA quick_check({table})")
+    """Walk the pages before anything is built on them. Raises StoreCorrupt naming the first found; repairs nothing.
+
+    What a page says is not judged here, only whether it is one: what stands in blocks and state is checked by hashes.
+    """
+    [[pages]] = yield one("PRAGMA page_count")
+    [[page_bytes]] = yield one("PRAGMA page_size")
+    is_whole = pages * page_bytes <= WALKED_WHOLE_BYTES_MAX
+    for check in ["quick_check(1)"] if is_whole else [f"quick_check({table})" for table in CHECKED_TABLES]:
+        found = yield one(f"PRAGMA {check}")
         if found != [("ok",)]:
-            raise StoreCorrupt(path, str(found[0][0]))
+            raise StoreCorrupt(path, str(found[0][0]).splitlines()[-1])

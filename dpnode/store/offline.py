@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dpnode.store import write
-from dpnode.store.engine import SqlitePort, connect, unclean
+from dpnode.store.engine import SqlitePort, connect
 from dpnode.store.errors import StoreUnreadable
 from dpnode.store.lock import hold
 from dpnode.store.migrate import Tuning, check_version, migrate, quick_check, reader_settings, scripts, settings
@@ -56,11 +56,8 @@ def reading(path: Path) -> Iterator[Reading]:
 @contextmanager
 def writing(path: Path) -> Iterator[Writing]:
     """The database for writing, made if missing. Raises as `store.open_store`."""
-    with hold(path):
-        check = unclean(path)
-        with closing(SqlitePort(connect(path, writable=True), str(path))) as port:
-            drive(port, settings(Tuning()))
-            drive(port, migrate(str(path), scripts()))
-            if check:
-                drive(port, quick_check(str(path)))
-            yield Writing(port)
+    with hold(path), closing(SqlitePort(connect(path, writable=True), str(path))) as port:
+        drive(port, settings(Tuning()))
+        drive(port, migrate(str(path), scripts()))
+        drive(port, quick_check(str(path)))
+        yield Writing(port)

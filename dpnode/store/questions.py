@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from dpnode.store.errors import StoreCorrupt
 from dpnode.store.rows import Counts, FoundEntry, Head, PendingEntry, ServedBlock
 from dpnode.store.statement import Procedure, Row, one
 from dpnode.store.write import AUTHOR, NUMBER, PRINT_BYTES, SPOT
@@ -54,6 +55,26 @@ def blocks(from_height: int, bytes_max: int) -> Procedure[list[ServedBlock]]:
         last,
     )
     return [ServedBlock(height=row[0], body=row[1], certificate=row[2]) for row in rows]
+
+
+def blocks_down(height: int, bytes_max: int) -> Procedure[list[tuple[Head, bytes | None]]]:
+    """Blocks from a height downward with their bytes, None where they are gone: as many as fit, at least one."""
+    sql = "SELECT height, length(bytes) FROM body WHERE height <= ? ORDER BY height DESC LIMIT 4096"
+    sizes = yield one(sql, height)
+    left = bytes_max
+    low = height
+    for below, size in sizes:
+        low = below
+        left -= size
+        if left <= 0:
+            break
+    rows = yield one(
+        "SELECT block.height, id, time_ms, header, first_entry + entries, bytes FROM block LEFT JOIN body"
+        " USING (height) WHERE block.height BETWEEN ? AND ? ORDER BY block.height DESC",
+        low,
+        height,
+    )
+    return [(_head(row), row[5]) for row in rows]
 
 
 def certificate_from(height: int) -> Procedure[tuple[int, bytes] | None]:
@@ -194,8 +215,10 @@ def _found(numbers: Iterable[int]) -> Procedure[list[FoundEntry]]:
             continue  # before the snapshot that this store started from
         height, first, time_ms = rows[0]
         start = (number - first) * SPOT.size + 1
-        [[spot]] = yield one("SELECT substr(spots, ?, ?) FROM body WHERE height = ?", start, SPOT.size, height)
-        offset, size = SPOT.unpack(spot)
+        spots = yield one("SELECT substr(spots, ?, ?) FROM body WHERE height = ?", start, SPOT.size, height)
+        if not spots or len(spots[0][0]) != SPOT.size:
+            raise StoreCorrupt("ledger.db", f"block {height} lacks its entries")
+        offset, size = SPOT.unpack(spots[0][0])
         [[content]] = yield one("SELECT substr(bytes, ?, ?) FROM body WHERE height = ?", offset + 1, size, height)
         found.append(
             FoundEntry(number=number, height=height, position=number - first, time_ms=time_ms, content=content)

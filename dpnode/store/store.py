@@ -20,7 +20,7 @@ import trio
 import trio_asyncio  # type: ignore[import-untyped]
 
 from dpnode.store import questions, write
-from dpnode.store.engine import SqlitePort, connect, unclean
+from dpnode.store.engine import SqlitePort, connect
 from dpnode.store.errors import StoreClosed, StoreError
 from dpnode.store.lock import hold
 from dpnode.store.migrate import Tuning, migrate, quick_check, reader_settings, scripts, settings
@@ -124,15 +124,15 @@ async def open_store(
 ) -> None:
     """Hold the database at `path`, made if missing, until cancelled: `store = await nursery.start(open_store, path)`.
 
-    Raises StoreLocked naming the process that holds it, StoreNewer, StoreForeign, StoreUnreadable, and after an unclean
-    stop StoreCorrupt when the check finds damage. On cancellation the commit under way is finished, then all is closed.
+    Raises StoreLocked naming the process that holds it, StoreNewer, StoreForeign, StoreUnreadable, and
+    StoreCorrupt where the walk through it finds damage. On cancellation the commit under way is finished, then all is
+    closed.
     """
     failure: StoreError | None = None
     with hold(path):
-        check = unclean(path)
         async with trio_asyncio.open_loop():
             try:
-                await _serve(path, tuning or Tuning(), check, task_status)
+                await _serve(path, tuning or Tuning(), task_status)
             except StoreError as error:
                 # Carried around the loop's nursery, which would wrap it in a group.
                 failure = error
@@ -140,14 +140,12 @@ async def open_store(
         raise failure
 
 
-async def _serve(path: Path, tuning: Tuning, check: bool, task_status: trio.TaskStatus[Store]) -> None:
+async def _serve(path: Path, tuning: Tuning, task_status: trio.TaskStatus[Store]) -> None:
     writer = await _open(path, writable=True)
     reader = None
     try:
-        for procedure in (settings(tuning), migrate(str(path), scripts())):
+        for procedure in (settings(tuning), migrate(str(path), scripts()), quick_check(str(path))):
             await _drive(writer, path, procedure)
-        if check:
-            await _drive(writer, path, quick_check(str(path)))
         reader = await _open(path, writable=False)
         await _drive(reader, path, reader_settings(tuning))
         await _serve_both(path, tuning, writer, reader, task_status)

@@ -53,7 +53,13 @@ def _write(commit: Commit) -> Procedure[None]:
     if gone:
         yield many("DELETE FROM state WHERE key = ?", gone)
     if commit.pending_done:
-        yield many("DELETE FROM pending WHERE id = ?", [(entry_id,) for entry_id in commit.pending_done])
+        # Of a range that was fetched few are ours or none: asking what is there costs less than looking for each.
+        done = commit.pending_done
+        there = yield one("SELECT id FROM pending LIMIT ?", len(done))
+        if len(there) < len(done):
+            done = list({entry_id for (entry_id,) in there}.intersection(done))
+        if done:
+            yield many("DELETE FROM pending WHERE id = ?", [(entry_id,) for entry_id in done])
     if commit.pending_new:
         rows = [(entry.id, entry.body, entry.signature, int(entry.mine)) for entry in commit.pending_new]
         yield many("INSERT OR REPLACE INTO pending VALUES (?, ?, ?, ?)", rows)

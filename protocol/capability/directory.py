@@ -177,13 +177,17 @@ class Directory:
                     break
         return found
 
-    def explain_none(self, want: Want, now_ms: int) -> str:
-        """One sentence that says why nobody can serve `want` and what can be done here instead (SPEC C-25)."""
+    def explain_none(self, want: Want, now_ms: int, me: MemberId | None = None) -> str:
+        """One sentence that says why nobody can serve `want` and what can be done here instead (SPEC C-25).
+
+        Args:
+            me: the member who asks and cannot be asked itself.
+        """
         function = self.catalogue.by_hash(want.function)
         if function is None:
             return "nobody here knows that function"
         columns = self._columns.get(want.function)
-        return why_nobody(function, want, [] if columns is None else columns.live(now_ms))
+        return why_nobody(function, want, [] if columns is None else columns.live(now_ms), me)
 
     def search(self, words: str, now_ms: int, *, limit: int = FOUND_MAX) -> list[Listed]:
         """Offers about which all of `words` are said: function, machine's name, choices; all offers for no words.

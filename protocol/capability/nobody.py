@@ -23,9 +23,18 @@ _IN = "material"
 _ALTERNATIVES_MAX = 3
 
 
-def why_nobody(function: Function, want: Want, rows: Sequence[Row]) -> str:
-    """One sentence without a full stop about why no row serves `want`."""
+def why_nobody(function: Function, want: Want, rows: Sequence[Row], me: MemberId | None = None) -> str:
+    """One sentence without a full stop about why no row serves `want`.
+
+    Args:
+        me: the member who asks and cannot be asked itself; only others' rows count then.
+    """
     title = function.title
+    others = [row for row in rows if row.member != me]
+    if len(others) < len(rows):
+        own = why_nobody(function, want, [row for row in rows if row.member == me])
+        said = why_nobody(function, want, others)
+        return said.replace("nobody here", "nobody here but you", 1) if own.startswith("somebody") else said
     if not rows:
         return f"nobody here can do {title}"
     problems = check_parameters(function.definition, want.parameters)
@@ -40,8 +49,8 @@ def why_nobody(function: Function, want: Want, rows: Sequence[Row]) -> str:
         failures.append((row, verdict.reasons))
     blocking = _blocking(failures)
     head = f"nobody here can do {title}{_said(function, want, blocking)}"
-    others = [text for parameter in blocking for text in _instead(function, parameter, failures, blocking)]
-    return f"{head}; {', '.join(others)}" if others else head
+    instead = [text for parameter in blocking for text in _instead(function, parameter, failures, blocking)]
+    return f"{head}; {', '.join(instead)}" if instead else head
 
 
 def _blocking(failures: Sequence[tuple[Row, tuple[Reason, ...]]]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from itertools import islice
 from ledger.block import Block
 from ledger.canonical import Value
 from ledger.chain import Advance, Chain
+from ledger.consensus.votes import write_certificate
 from ledger.entry import Entry, entry_from_value, entry_id_of, sign_entry
 from ledger.errors import Refusal, RemoteError
 from ledger.fold import choose, last_sequence
@@ -20,9 +21,7 @@ from ledger.state import Overlay
 from protocol.effects import (
     Alarm,
     Commit,
-    DropPending,
     Effect,
-    Final,
     HeadMoved,
     KeepPending,
     Misbehaved,
@@ -39,13 +38,15 @@ from protocol.limits import (
 )
 from protocol.messages import AskRange, Blocks, Entries, Hello, NewHead, Ordering
 from protocol.replication.anchor import Anchor
+from protocol.replication.awaited import Awaited, told
 from protocol.replication.carrying import Carrying
 from protocol.replication.clocks import Clocks
+from protocol.replication.forks import Forked
 from protocol.replication.neighbours import Neighbours
 from protocol.replication.orderer import Orderer, Voter
 from protocol.replication.pool import Pool, Verdict
-from protocol.replication.ranges import Forked, advance_by
-from protocol.replication.sync import CatchingUp
+from protocol.replication.ranges import read_ranges
+from protocol.replication.sync import CatchingUp, QueuedRange
 from protocol.replication.trial import Trial
 from protocol.replication.waiting import Waiting
 
@@ -75,7 +76,7 @@ class LedgerPeer:
         self.orderer = Orderer(chain, self.waiting, self.neighbours, member, voter)
         self._member = member
         self._signer = signer
-        self._mine: set[bytes] = set()
+        self._mine = Awaited()
         self._step: tuple[Advance, PeerId | None] | None = None
         self._certificate = b""
         """Of the step being made durable."""
@@ -90,8 +91,6 @@ class LedgerPeer:
             self.pool.add(entry)
             self._mine.add(entry.id)
             self.carrying.hold(entry.id, 0, at_once=True)
-
-    # -- what the owner wants recorded
 
     def started(self, now: Now) -> list[Effect]:
         """Once after a start: numbers whose entries lapsed just before it was stopped are filled."""
@@ -111,8 +110,7 @@ class LedgerPeer:
         if refusal := self._trial.refusal(entries, now):
             return [NotRecorded(token=wanted.token, code=refusal.code, detail=refusal.detail)]
         self._trial.keep()
-        told = Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in entries))
-        return self._keep(entries, now, told)
+        return self._keep(entries, now, Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in entries)))
 
     def would_refuse(self, operations: Sequence[dict[str, Value]], until_ms: int, now: Now) -> Refusal | None:
         """What `submit` would be told, without keeping anything: a dry run."""
@@ -204,7 +202,8 @@ class LedgerPeer:
 
     def heard_entries(self, peer: PeerId, message: Entries, now: Now) -> list[Effect]:
         """Pending entries somebody hands on (SPEC P-10 to P-13)."""
-        fresh, effects = [], list[Effect]()
+        time_ms = self._block_time_ms(now)
+        fresh, effects = list[Entry](), list[Effect]()
         for pair in message.entries:
             # Entries are offered again until they are final; one that waits here is known without being read.
             if self.carrying.is_known(entry_id_of(pair[0])):
@@ -215,13 +214,13 @@ class LedgerPeer:
                 said = f"sent an entry that is none: {problem.reason}"
                 effects.append(Misbehaved(peer=peer, sentence=said, fatal=True))
                 break
-            verdict = self.pool.judge(self.chain.state, entry, self._block_time_ms(now))
+            verdict = self.pool.judge(self.chain.state, entry, time_ms)
+            if verdict is Verdict.REJECT:
+                effects.append(Misbehaved(peer=peer, sentence="sent an entry that no honest member sends", fatal=True))
+                break
             if verdict is Verdict.ACCEPT:
                 self._hold(entry, now, mine=False)
                 fresh.append(entry)
-            elif verdict is Verdict.REJECT:
-                effects.append(Misbehaved(peer=peer, sentence="sent an entry that no honest member sends", fatal=True))
-                break
         return effects + ([] if self.orderer.is_alone else self.carrying.heard(fresh, peer))
 
     def heard_ask(self, peer: PeerId, message: AskRange) -> list[Effect]:
@@ -235,7 +234,7 @@ class LedgerPeer:
         """Blocks came; they are checked when nothing else is waiting."""
         if peer in self._doubted and message.start == self.chain.head.height and self._step is None:
             self._doubted.discard(peer)
-            return self._check(peer, message, now)
+            return self._check(peer, [QueuedRange(peer=peer, blocks=message)], now)
         self.sync.came(peer, message, self.chain.head.height)
         self._changed()
         return self._ask(now)
@@ -246,9 +245,8 @@ class LedgerPeer:
         """The one thing worth doing now: check a fetched range, or make a block."""
         if self._step is not None:
             return []
-        queued = self.sync.take()
-        if queued is not None:
-            return self._check(queued.peer, queued.blocks, now)
+        if ranges := self.sync.take():
+            return self._ask(now) + self._check(ranges[0].peer, ranges, now)
         self._look = False
         return self._ordered(self.orderer.look(now), now)
 
@@ -260,13 +258,16 @@ class LedgerPeer:
     @property
     def has_work(self) -> bool:
         """Whether `work` may have something to do."""
-        return self._step is None and (self.sync.is_busy or (self._look and self.orderer.is_seated))
+        return self._step is None and (self.sync.is_ready or (self._look and self.orderer.is_seated))
 
-    def _check(self, peer: PeerId, message: Blocks, now: Now) -> list[Effect]:
+    def _check(self, peer: PeerId, ranges: Sequence[QueuedRange], now: Now) -> list[Effect]:
         try:
-            step = advance_by(self.chain, self.anchor, message)
-            if step is None:
+            read, later = read_ranges(ranges, self.chain)
+            self.sync.put_back(later)
+            if read is None:
                 return self._ask(now)
+            step = self.chain.advance(read.blocks, read.certificates[-1], read.certificates[:-1])
+            self.anchor.check(read.blocks)
         except Forked as fork:
             self.sync.failed(peer)
             return [Alarm(sentence=fork.reason), Misbehaved(peer=peer, sentence=fork.reason, fatal=False)]
@@ -276,8 +277,8 @@ class LedgerPeer:
                 Misbehaved(peer=peer, sentence=f"sent blocks that do not hold: {problem.reason}", fatal=True),
                 *self._ask(now),
             ]
-        self._step, self._certificate = (step, peer), message.certificate
-        return [Commit(step=step, certificate=message.certificate)]
+        self._step, self._certificate = (step, peer), write_certificate(read.certificates[-1])
+        return [Commit(step=step, certificate=self._certificate)]
 
     def _ordered(self, effects: list[Effect], now: Now) -> list[Effect]:
         """What the ordering came to: entries that ended or were met in blocks, a step to store, guilt to record."""
@@ -307,24 +308,16 @@ class LedgerPeer:
         if members_changed:
             self.neighbours.seats_changed()
         effects: list[Effect] = [HeadMoved(height=step.head.height, members_changed=members_changed)]
-        for block in step.blocks:
-            for entry, outcome in zip(block.entries, block.outcomes, strict=True):
-                self.carrying.ended(entry.id)
-                if entry.id in self._mine:
-                    self._mine.discard(entry.id)
-                    effects.append(Final(entry_id=entry.id, outcome=outcome, height=block.header.height))
+        for entry in entries:
+            self.carrying.ended(entry.id)
+        effects += [final for block in step.blocks for final in self._mine.finals(block)]
         ended = [(entry, VOID) for entry in void] + [(entry, LAPSED) for entry in self.pool.lapse(step.head.time_ms)]
         effects += self._ended(ended, now)
         ordered = self._ordered(self.orderer.stored(self._certificate, now), now)
         self._hold_back()
-        return effects + self._announce(step, source, now) + self._ask(now) + ordered
-
-    def _announce(self, step: Advance, source: PeerId | None, now: Now) -> list[Effect]:
-        """Tell whoever is not known to be as far (SPEC P-34)."""
-        height = step.head.height
-        others = [peer for peer in self.neighbours.peers if peer != source and self.sync.height_of(peer) < height]
-        news = NewHead(height=height, block=step.head.block, time=now.wall_ms)
-        return [Send(peer=peer, message=news) for peer in others]
+        others = [peer for peer in self.neighbours.peers if self.sync.height_of(peer) < step.head.height]
+        news = [one for peer in others if peer != source for one in self.neighbours.news(peer, now)]
+        return effects + news + self._ask(now) + ordered
 
     # -- time
 
@@ -388,22 +381,19 @@ class LedgerPeer:
             self._mine.add(entry.id)
         self.carrying.hold(entry.id, now.monotonic_ms)
 
-    def _keep(self, entries: Sequence[Entry], now: Now, told: Effect | None = None) -> list[Effect]:
+    def _keep(self, entries: Sequence[Entry], now: Now, answer: Effect | None = None) -> list[Effect]:
         """Hold entries of ours or a guest's: on the disk first, then the owner is told, then the others."""
         for entry in entries:
             self._hold(entry, now, mine=True)
         kept: list[Effect] = [KeepPending(entries=tuple(entries))] if entries else []
-        said = [] if told is None else [told]
+        said = [] if answer is None else [answer]
         return [*kept, *said, *([] if self.orderer.is_alone or not entries else self.carrying.signed(entries))]
 
     def _ended(self, ended: Iterable[tuple[Entry, str]], now: Now) -> list[Effect]:
         """Entries that will never stand in a block: tell whose they are, and forget them on the disk."""
-        mine = [(entry, code) for entry, code in ended if entry.id in self._mine]
+        mine = self._mine.ended(ended)
         if not mine:
             return []
         self._trial.forget()
-        ids, height = tuple(entry.id for entry, _ in mine), self.chain.head.height
-        self._mine.difference_update(ids)
-        finals: list[Effect] = [Final(entry_id=entry.id, outcome=code, height=height) for entry, code in mine]
         own = [entry.sequence for entry, code in mine if code == LAPSED and entry.key == self._signer.public]
-        return [*finals, DropPending(ids=ids), *self._fill(own, now)]
+        return [*told(mine, self.chain.head.height), *self._fill(own, now)]

@@ -25,8 +25,8 @@ from protocol.effects import Alarm, Commit, Effect, Halt, Journal, Misbehaved, S
 from protocol.inputs import Now, PeerId
 from protocol.limits import OTHER_EPOCH_MS
 from protocol.messages import Ordering
+from protocol.replication.forks import signers_of
 from protocol.replication.neighbours import Neighbours
-from protocol.replication.ranges import signers_of
 from protocol.replication.waiting import Waiting
 from protocol.replication.wire import epoch_of, to_message, to_word
 

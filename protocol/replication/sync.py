@@ -1,14 +1,15 @@
 """Catching up: which member is ahead, which blocks to ask for, and the ranges that wait to be checked.
 
-One range is being fetched while one is checked, so both ends stay busy. A range is asked of one peer at a time and of
-the next one when it does not come; a peer's word on its height is only a hint, since every range is checked against
-the certificate (consensus rules 20 and 21; SPEC P-30 to P-36). Whoever claims a height and does not bring the blocks
-is doubted: asked last, and no reason for a witness to wait.
+Ranges are fetched while others are checked, so both ends stay busy; what one peer brings in time is checked together.
+A range is asked of one peer at a time and of the next one when it does not come; a peer's word on its height is only a
+hint, since every range is checked against the certificate (consensus rules 20 and 21; SPEC P-30 to P-37). Whoever
+claims a height and does not bring the blocks is doubted: asked last, and no reason for a witness to wait.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocol.inputs import Now, PeerId
@@ -79,8 +80,10 @@ class CatchingUp:
         if self._asked is not None:
             peer, start, deadline_ms = self._asked
             if now.monotonic_ms >= deadline_ms:
-                self.failed(peer)
-                self._next = height + 1
+                # What it brought in time still waits to be checked: on a slow line that would be lost again and again.
+                self._failed.add(peer)
+                self._doubted.add(peer)
+                self._asked = None
             elif peer in self._doubted and any(one not in self._doubted for one in self._ahead(start)):
                 self._asked, self._next = None, start
             else:
@@ -114,13 +117,32 @@ class CatchingUp:
         self._next = start + len(blocks.blocks)
         return True
 
-    def take(self) -> QueuedRange | None:
-        """The next range to check."""
-        return self._queue.popleft() if self._queue else None
+    def take(self) -> list[QueuedRange]:
+        """The ranges to check next, together: one machine's, each continuing the one before. Empty: nothing to do yet.
+
+        Most of a range's cost is its root and its transaction, so whatever else is on its way is waited for (P-37).
+        """
+        taken: list[QueuedRange] = []
+        if self.is_ready:
+            while self._queue and (not taken or self._queue[0].peer == taken[0].peer):
+                taken.append(self._queue.popleft())
+        return taken
+
+    def put_back(self, ranges: Sequence[QueuedRange]) -> None:
+        """Ranges that were taken and are to be checked later."""
+        self._queue.extendleft(reversed(ranges))
 
     def deadline_ms(self) -> int | None:
         """When the range under way is overdue, on the monotonic clock."""
         return None if self._asked is None else self._asked[2]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether what waits is to be checked now: there is no room for more, or no more of that peer's is coming."""
+        if not self._queue:
+            return False
+        is_coming = self._asked is not None and self._asked[0] == self._queue[-1].peer
+        return len(self._queue) >= RANGES_QUEUED_MAX or not is_coming
 
     @property
     def is_busy(self) -> bool:

@@ -1,6 +1,6 @@
 """Blocks a hostile peer serves: each field changed, cut, reordered, forged; a reader's ledger stays as it was.
 
-SPEC P-31, P-32, P-35, P-36, P-56; B-9, B-10, B-11, B-12; V-3.
+SPEC P-31, P-32, P-35, P-36, P-37, P-56; B-9, B-10, B-11, B-12; V-3.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ GOOD = SOURCE.range()
 
 
 def offered(message: Blocks) -> tuple[Stand, list[Effect]]:
-    """A fresh reader that is given these blocks."""
+    """A fresh reader that is given these blocks and told of none beyond them, which it would wait for (P-37)."""
     ben = Stand(BEN)
-    ben.hear(ANN, message)
+    ben.hear(ANN, replace(message, height=0))
     return ben, ben.give(Quiet())
 
 
@@ -59,6 +59,7 @@ def refused(message: Blocks) -> None:
     assert ben.state() == Stand(BEN).state()
     assert ben.disk.blocks == []
     ben.hear(ANN, GOOD)
+    ben.hear(ANN, Blocks(start=len(GOOD.blocks) + 1, blocks=[], certificate=b"", height=len(GOOD.blocks)))
     ben.give(Quiet())
     assert ben.height == len(GOOD.blocks), "after a bad range the good one is still taken"
 
@@ -195,6 +196,46 @@ def test_a_forged_certificate_makes_nothing_final(forge: Callable[[Block], bytes
     refused(replace(GOOD, blocks=GOOD.blocks[:1], certificate=forge(FIRST)))
 
 
+def parts(**of_second: bytes) -> list[Blocks]:
+    """The good blocks as three answers, the second one changed."""
+    single = [replace(SOURCE.range(start, 1), height=3) for start in (1, 2, 3)]
+    return [single[0], replace(single[1], **of_second), single[2]]
+
+
+def heard_together(answers: list[Blocks]) -> tuple[Stand, list[Effect]]:
+    """A fresh reader to which all of them came before it began to check."""
+    ben = Stand(BEN)
+    for answer in answers:
+        ben.hear(ANN, answer)
+        assert ben.height == 0
+    return ben, ben.give(Quiet())
+
+
+def test_answers_that_came_together_become_final_together_and_each_keeps_its_certificate() -> None:
+    """P-37: whoever asks this reader later can be given every one of them."""
+    ben, effects = heard_together(parts())
+    assert len(of(effects, Commit)) == 1
+    assert ben.height == 3
+    assert ben.state() == SOURCE.state()
+    assert [block.certificate for block in ben.disk.blocks] == [block.certificate for block in SOURCE.disk.blocks]
+
+
+@pytest.mark.parametrize("forge", CERTIFICATES.values(), ids=CERTIFICATES.keys())
+def test_a_forged_certificate_in_the_middle_spoils_all_that_came_together(forge: Callable[[Block], bytes]) -> None:
+    """P-31, P-37: though the last one, which covers the same blocks, is good."""
+    ben, effects = heard_together(parts(certificate=forge(read_block(GOOD.blocks[1]))))
+    assert is_rejected(effects)
+    assert not of(effects, Commit)
+    assert ben.state() == Stand(BEN).state()
+
+
+def test_a_certificate_of_another_of_the_blocks_spoils_all_that_came_together() -> None:
+    """P-31, P-37: every answer ends with the block that its own certificate names."""
+    _, effects = heard_together(parts(certificate=SOURCE.disk.blocks[0].certificate or b""))
+    assert is_rejected(effects)
+    assert not of(effects, Commit)
+
+
 @pytest.mark.parametrize("at", range(0, len(GOOD.blocks[0]), 7))
 def test_a_block_with_one_bit_changed_is_refused(at: int) -> None:
     body = GOOD.blocks[0]
@@ -269,7 +310,7 @@ def test_a_certified_history_without_the_block_of_the_invitation_is_refused_as_i
         other.submit(profile(f"told otherwise {n}"))
         other.block()
     if first:
-        ben.hear(ANN, other.range(1, first))
+        ben.hear(ANN, replace(other.range(1, first), height=first))
         ben.give(Quiet())
     before = ben.state()
     ben.hear(ANN, other.range(1 + first))

@@ -1,10 +1,12 @@
 """One home is one node: its folders are private, its lock is held once, its log is bounded and one line per event."""
 
+import fcntl
 import logging
 import os
 import stat
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +56,29 @@ def test_a_second_daemon_is_told_the_pid_of_the_first(home: Home) -> None:
     first.release()
     assert lock.holder(home) is None
     lock.take(home).release()
+
+
+def test_a_daemon_that_starts_at_the_same_moment_is_told_the_pid_that_is_just_being_written(home: Home) -> None:
+    with home.pid.open("w+") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+
+        def write() -> None:
+            first.write("4711\n")
+            first.flush()
+
+        for ask in (lambda: lock.holder(home), lambda: _refused(home)):
+            first.truncate(0)
+            first.seek(0)
+            writing = threading.Timer(0.03, write)
+            writing.start()
+            assert ask() == 4711
+            writing.join()
+
+
+def _refused(home: Home) -> object:
+    with pytest.raises(Problem, match="pid 4711") as refused:
+        lock.take(home)
+    return refused.value.details["pid"]
 
 
 def test_a_killed_daemon_leaves_no_lock_behind(home: Home) -> None:

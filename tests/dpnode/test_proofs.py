@@ -116,6 +116,7 @@ def test_a_damaged_proof_and_a_charter_of_others_are_refused_by_name(village: Vi
         (proof[:-1], charter, "the proof does not hold: not MessagePack"),
         (proof, other, "another network than the one this charter founds"),
         (proof, proof, "the charter file is no charter"),
+        (b"", charter, "the proof is empty"),
     ):
         with pytest.raises(Problem, match=sentence) as refused:
             checked(data, body)

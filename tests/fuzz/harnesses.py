@@ -47,6 +47,7 @@ from protocol.negotiation.messages import _FORMS as TALK_FORMS
 from protocol.negotiation.messages import from_value
 from tests.fuzz.files import design, facility, snippet, texts
 from tests.fuzz.mutation import example
+from tests.fuzz.proofs import proof, proof_seeds
 from tests.fuzz.texts import DESIGNS, FACILITIES, SNIPPETS
 from tests.ledger.town import DAY_MS, START_MS, Person, Town, certificate
 from tests.protocol.capability.workshop import advert, router, starter
@@ -365,6 +366,7 @@ HARNESSES: dict[str, Harness] = {
     "certificate": Harness(cert_seeds, cert),
     "charter": Harness(lambda: [town().charter.body, Town(people=1).charter.body], charter),
     "statement": Harness(statement_seeds, statement),
+    "proof": Harness(proof_seeds, proof),
     "proposal": Harness(lambda: examples(PROPOSAL), of_content("proposal", read_proposal)),
     "fold": Harness(fold_seeds, fold),
     "message": Harness(message_seeds, message),

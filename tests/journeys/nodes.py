@@ -183,6 +183,10 @@ class Node:
         """SIGCONT."""
         os.kill(self.pid, signal.SIGCONT)
 
+    def ends(self) -> int:
+        """Wait until it ends by itself; its exit status."""
+        return self._ended()
+
     def _ended(self) -> int:
         process, self._process = self._process, None
         process.join(READY_S)

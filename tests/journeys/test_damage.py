@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -10,9 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from dpnode import offline
+from dpnode.control.answers import Failed
+from dpnode.control.questions.base import Question
 from dpnode.control.questions.holdings import AssetRegister
 from dpnode.control.questions.ledger import LedgerJournal, LedgerShares, LedgerStatus, LedgerVerify
+from dpnode.control.questions.network import NetworkFound
 from dpnode.errors import FailKind, Problem
+from dpnode.identity.words import root_seed
 from tests.journeys.nodes import Node, NotStarted, Street, level, until
 
 
@@ -34,11 +41,17 @@ def grown(alone: Street) -> tuple[Node, Node]:
 
 FLIP = """UPDATE state SET value = CAST(substr(value, 1, length(value) - 1) || x'63' AS BLOB)
     WHERE key = (SELECT min(key) FROM state WHERE substr(key, 1, 6) = CAST('asset/' AS BLOB))"""
+FLIP_OLD = """UPDATE body SET bytes = CAST(substr(bytes, 1, 400) || x'5a' || substr(bytes, 402) AS BLOB)
+    WHERE height = 2"""
 CUT = "DELETE FROM block WHERE height = (SELECT max(height) FROM block)"
 DAMAGES: dict[str, Callable[[Node], int]] = {
     "a state value flipped": lambda node: change(node, FLIP),
     "a state value gone": lambda node: change(node, "DELETE FROM state WHERE key = (SELECT max(key) FROM state)"),
     "the newest block gone": lambda node: change(node, CUT),
+    "an old block flipped": lambda node: change(node, FLIP_OLD),
+    "an old block gone": lambda node: change(node, "DELETE FROM body WHERE height = 2"),
+    "an old header flipped": lambda node: change(node, "UPDATE block SET time_ms = time_ms + 1 WHERE height = 1"),
+    "the charter unreadable": lambda node: change(node, "UPDATE meta SET value = x'80' WHERE name = 'charter'"),
     "the head unreadable": lambda node: change(node, "UPDATE meta SET value = x'80' WHERE name = 'head'"),
 }
 
@@ -84,51 +97,156 @@ def test_a_member_whose_database_is_damaged_fetches_it_anew_as_it_was_told(alone
     assert bob.ask(LedgerVerify())["height"] == bob.height()
 
 
-def test_a_page_of_the_database_overwritten_is_said_and_ends_in_8_or_1(alone: Street) -> None:
-    ada, bob = grown(alone)
-    bob.stop()
-    data = bytearray(bob.home.database.read_bytes())
-    for start in range(4_096, len(data), 4_096):
-        data[start : start + 64] = b"\xff" * 64
-    bob.home.database.write_bytes(data)
-    with pytest.raises(NotStarted) as refused:
-        bob.up()
-    assert refused.value.status in (1, 8)
-    assert "ledger.db" in refused.value.sentence or "database" in refused.value.sentence, refused.value.sentence
-    assert ada.ask(LedgerVerify())["height"] >= 3
+def overwrite(node: Node, page: int) -> None:
+    """Overwrite a page of the file, 4096 bytes, numbered from 0."""
+    with node.home.database.open("r+b") as file:
+        file.seek(page * 4_096)
+        file.write(secrets.token_bytes(4_096))
 
 
-def test_a_hole_in_old_blocks_is_found_by_verify_and_harms_no_other_node(alone: Street) -> None:
+def test_no_page_of_the_database_can_be_overwritten_under_a_witness_that_goes_on_signing(alone: Street) -> None:
     ada, bob = grown(alone)
     ada.stop()
-    assert change(ada, "DELETE FROM body WHERE height = 2") == 1
+    assert not ada.home.database.with_name("ledger.db-wal").exists(), "a stop empties the log"
+    whole = ada.home.database.read_bytes()
+    for page in range(len(whole) // 4_096):
+        overwrite(ada, page)
+        with pytest.raises(NotStarted) as refused:
+            ada.up()
+        assert refused.value.status == 8, (page, refused.value.sentence)
+        assert "ledger.db" in refused.value.sentence, (page, refused.value.sentence)
+        assert "\n" not in refused.value.sentence
+        ada.home.database.write_bytes(whole)
     ada.up()
-    problem = ada.refuses(LedgerVerify())
-    assert problem.kind is FailKind.VERIFICATION and "2" in problem.sentence
+    assert ada.ask(AssetRegister(label="anvil", kind="tool"))["binding"] == "final"
+    until(lambda: level(ada, bob), "the same ledger")
+
+
+def test_a_hole_in_old_blocks_harms_no_other_node_and_who_has_seen_it_votes_no_more(alone: Street) -> None:
+    ada, bob = grown(alone)
+    copy = ada.home.root / "copy.db"
+    with closing(sqlite3.connect(ada.home.database)) as here, closing(sqlite3.connect(copy)) as there:
+        here.backup(there)
+    assert change(ada, "DELETE FROM body WHERE height = 2") == 1
     cleo = alone.node("cleo")
     cleo.up()
     until(lambda: ada.sees(bob), "the others to be connected")
     with pytest.raises(Problem):
         cleo.join(ada.invite(), wait_ms=2_000)
     assert ada.status()["pid"] == ada.pid, "whoever asks for what is gone does not take it down"
+    problem = ada.refuses(LedgerVerify())
+    assert problem.kind is FailKind.VERIFICATION and "2" in problem.sentence
+    assert ada.ends() == 8
+    assert ada.home.damage.read_text("utf-8").strip() == problem.sentence
+    with pytest.raises(NotStarted, match="block 2 in the database"):
+        ada.up()
+    for path in ada.home.root.glob("ledger.db-*"):
+        path.unlink()
+    copy.rename(ada.home.database)
+    ada.up()
+    assert not ada.home.damage.exists(), "all of it was read, and it is whole"
     assert bob.ask(LedgerVerify())["height"] >= 3
 
 
-def test_a_page_of_old_blocks_overwritten_under_a_running_daemon_is_named_and_ends_in_8(alone: Street) -> None:
+SEEING: dict[str, Question] = {
+    "a replay": LedgerVerify(),
+    "a reading": LedgerJournal(),
+    "a writing": AssetRegister(label="anvil", kind="tool"),
+}
+
+
+@pytest.mark.parametrize("seeing", SEEING)
+def test_damage_seen_by_a_running_daemon_is_told_to_whoever_asked_and_ends_it_with_8(
+    alone: Street, seeing: str
+) -> None:
+    ada, bob = grown(alone)
+    height = bob.height()
+    with closing(sqlite3.connect(ada.home.database)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'body'").fetchone()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        overwrite(ada, page - 1)
+        # Whoever holds pages in memory reads them again after another's commit.
+        with connection:
+            connection.execute("INSERT INTO meta VALUES ('touched', x'00')")
+    problem = ada.refuses(SEEING[seeing])
+    assert problem.kind is FailKind.VERIFICATION and "ledger.db" in problem.sentence, problem.sentence
+    assert ada.ends() == 8
+    assert "stopped: " in ada.log() and "not started" not in ada.log()
+    assert bob.height() == height, "nothing came of it"
+    with pytest.raises(NotStarted) as refused:
+        ada.up()
+    assert refused.value.status == 8
+    assert "not started: " in ada.log()
+
+
+LOSSES: dict[str, Callable[[Path], object]] = {
+    "moved away": lambda database: database.rename(database.with_name("kept.db")),
+    "emptied": lambda database: database.write_bytes(b""),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("role", ["witness", "member", "witness of whom only the votes tell"])
+def test_a_lost_ledger_is_said_and_no_network_is_founded_in_its_place(alone: Street, loss: str, role: str) -> None:
+    ada, bob = grown(alone)
+    hurt = bob if role == "member" else ada
+    hurt.stop()
+    if "votes" in role:
+        (hurt.home.keys / "network").unlink()
+    LOSSES[loss](hurt.home.database)
+    found = NetworkFound(network_name="Again", root_seed=root_seed(hurt.entropy, 0))
+    for question in (found, dataclasses.replace(found, dry_run=True)):
+        answer = offline.answer(question, hurt.home)
+        assert isinstance(answer, Failed) and answer.kind is FailKind.REFUSED, answer
+        assert "its ledger is gone" in answer.sentence and "new invitation" in answer.sentence
+    ready = hurt.up()
+    assert "its ledger is gone" in ready["lost"] and "network" not in ready
+    assert any("its ledger is gone" in line for line in hurt.status()["reminders"])
+    problem = hurt.refuses(found)
+    assert problem.kind is FailKind.REFUSED and "another home" in problem.sentence
+    if role == "member":
+        hurt.join(ada.invite())
+        until(lambda: level(ada, bob), "the ledger to be fetched anew")
+        assert not any("gone" in line for line in hurt.status()["reminders"])
+        return
+    hurt.stop()
+    done = hurt.dpnode("up")
+    assert done.returncode == 0 and "its ledger is gone" in done.stdout, done
+    assert hurt.dpnode("down").returncode == 0
+    if loss == "moved away":
+        for path in hurt.home.root.glob("ledger.db*"):
+            path.unlink()
+        hurt.home.root.joinpath("kept.db").rename(hurt.home.database)
+        assert "lost" not in hurt.up()
+        assert hurt.ask(AssetRegister(label="anvil", kind="tool"))["binding"] == "final"
+
+
+def test_a_file_that_is_no_database_is_left_as_it_is(alone: Street) -> None:
     ada, _ = grown(alone)
     ada.stop()
-    with closing(sqlite3.connect(ada.home.database)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'body'").fetchone()
-        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
-    data = bytearray(ada.home.database.read_bytes())
-    data[(page - 1) * page_bytes : page * page_bytes] = b"\xff" * page_bytes
-    ada.home.database.write_bytes(data)
-    ada.up()
-    for question in (LedgerVerify(), LedgerJournal()):
-        problem = ada.refuses(question)
-        assert problem.kind is FailKind.VERIFICATION and "ledger.db" in problem.sentence, problem.sentence
-    assert ada.status()["pid"] == ada.pid
+    ada.home.database.write_text("a shopping list, shorter than any database")
+    with pytest.raises(NotStarted, match="not a dpnode ledger: move it away"):
+        ada.up()
+    assert ada.home.database.read_text("utf-8").startswith("a shopping list")
+
+
+def test_a_stop_by_command_empties_the_log_and_a_home_is_its_owners_alone(alone: Street) -> None:
+    ada = alone.node("ada")
+    ada.found()
+    assert ada.dpnode("up").returncode == 0
+    ada.ask(AssetRegister(label="anvil", kind="tool"))
+    files = [path for path in ada.home.root.rglob("*") if path.is_file() and path != ada.home.config]
+    assert [path.name for path in files if path.stat().st_mode & 0o077] == []
+    assert ada.dpnode("down").returncode == 0
+    assert not ada.home.database.with_name("ledger.db-wal").exists()
+
+
+def test_a_home_without_its_settings_file_starts_with_the_defaults(alone: Street) -> None:
+    ada = alone.node("ada")
+    ada.home.config.unlink()
+    done = ada.dpnode("up", "--dry-run")
+    assert done.returncode == 0, done
+    assert ada.dpnode("init", "--name", "ada").returncode == 5
 
 
 def spoil(votes: Path) -> None:

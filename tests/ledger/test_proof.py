@@ -117,6 +117,18 @@ def test_witnesses_of_later_epochs_are_shown_from_the_charter_on() -> None:
     assert (shown.header.epoch, shown.signed, shown.witnesses) == (3, 3, 4)
 
 
+def test_an_old_proof_goes_on_showing_what_was_then() -> None:
+    """O-9: it says at which height, and nothing of what came after."""
+    history = History()
+    before, height = history.balance(), history.head.header.height
+    pay = {"amount": 600, "credit": history.money, "to": history.people[0].id}
+    assert history.do(BEN.working, "credits.pay/1", pay) == ""
+    for proof, free, at in ((before, 699, height), (history.balance(), 99, height + 1)):
+        shown = check(proof, history.charter)
+        owned = pair(shown).holding
+        assert owned is not None and (owned.free, shown.header.height) == (free, at)
+
+
 def test_a_proof_of_a_small_network_has_few_bytes() -> None:
     """O-5: empty subtrees are left out."""
     assert len(HISTORY.balance()) < 1_200

@@ -141,3 +141,38 @@ def test_a_view_without_a_map_is_our_own_mistake() -> None:
         _Reading().raw(b"k")
     with pytest.raises(AssertionError):
         list(_Reading().raw_range(b"k"))
+
+
+def crash() -> None:
+    raise ValueError
+
+
+@pytest.mark.parametrize("ends", ["refused", "raised", "applied"])
+def test_an_attempt_that_is_refused_or_fails_leaves_nothing_behind(ends: str) -> None:
+    """E-5: whatever was put, deleted, put again or never there before."""
+    tx = Overlay(State([(b"a", encode(1)), (b"b", encode(2))]))
+    tx.put(b"c", 3)
+    tx.delete(b"b")
+    before = dict(tx.changes)
+
+    def rule() -> str | None:
+        tx.put(b"a", 10)
+        tx.put_own(b"a", 11)
+        tx.delete(b"c")
+        tx.put(b"b", 20)
+        tx.put(b"d", 40)
+        tx.delete(b"d")
+        if ends == "raised":
+            crash()
+        return "no" if ends == "refused" else None
+
+    if ends == "raised":
+        with pytest.raises(ValueError):
+            tx.attempt(rule)
+    else:
+        assert tx.attempt(rule) == ("no" if ends == "refused" else None)
+    if ends == "applied":
+        assert tx.changes == {b"a": encode(11), b"b": encode(20), b"c": None, b"d": None}
+    else:
+        assert tx.changes == before
+    assert tx.attempt(lambda: None) is None

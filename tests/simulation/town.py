@@ -120,9 +120,11 @@ class Disk:
         self.commit(_founding(self.founded.charter.network, self.founded))
 
     def commit(self, commit: Commit) -> None:
+        certificates = dict(commit.certificates)
         for block in commit.blocks:
             assert block.height == len(self.blocks) + 1, "blocks are stored in order"
-            self.blocks.append(ServedBlock(height=block.height, body=block.body, certificate=block.certificate))
+            certificate = certificates.get(block.height, block.certificate)
+            self.blocks.append(ServedBlock(height=block.height, body=block.body, certificate=certificate))
             self.ids.append(block.id)
         _write(self.pairs, commit.state)
         _write(self.meta, commit.meta)

@@ -18,6 +18,7 @@ from dpnode.control.questions.job import InboxApprove, InboxList, InboxRefuse, I
     "inbox",
     cls=Family,
     invoke_without_command=True,
+    epilog="\b\nExample:\n  dpnode inbox\n  dpnode inbox show call-k3q7m2aa\n  dpnode inbox approve call-k3q7m2aa",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")

@@ -31,6 +31,17 @@ from dpnode.errors import FailKind, Problem
 PROPOSALS_MAX = 64
 QUANTITY_MAX = 1_000_000
 
+CALL_ENDS = {
+    "collecting": FailKind.TIMED_OUT,
+    "choosing": FailKind.NEEDS_PERSON,
+    "awarding": FailKind.TIMED_OUT,
+    "unanswered": FailKind.TIMED_OUT,
+    "refused": FailKind.REFUSED,
+    "lapsed": FailKind.TIMED_OUT,
+    "withdrawn": FailKind.REFUSED,
+}
+"""Where a call that was waited for stands without an award -> how the command ends."""
+
 
 @command(
     "call",
@@ -51,7 +62,14 @@ QUANTITY_MAX = 1_000_000
 @click.option("--budget", multiple=True, type=AMOUNT, help='The most to pay: "20.00 EUR@founder".')
 @click.option("--arbiter", "arbiters", multiple=True, help="Who decides disputes (the charter's).")
 @click.option("--automatic/--ask-me", default=None, help="Whether the policy awards (as the settings say).")
-@click.option("--wait", "wait_ms", type=SPAN, default=0, metavar="SPAN", help="Stay and report proposals and award.")
+@click.option(
+    "--wait",
+    "wait_ms",
+    type=SPAN,
+    default=0,
+    metavar="SPAN",
+    help="Stay until it is awarded; else exit with 5, 6 or 7.",
+)
 def call(
     run: Run,
     design: str | None,
@@ -69,7 +87,11 @@ def call(
     automatic: bool | None,
     wait_ms: int,
 ) -> None:
-    """Ask those who can make it for proposals."""
+    """Ask those who can make it for proposals.
+
+    With --wait the command ends with 0 once a proposal is awarded, with 6 where nobody answered in time or the wait ran
+    out, with 5 where all said no, and with 7 where a person has to choose. The call itself goes on.
+    """
     if design is None and function is None:
         raise Problem(FailKind.USAGE, "give a --design, or a --function")
     if part is not None and design is None:
@@ -91,7 +113,10 @@ def call(
         wait_ms=wait_ms,
         dry_run=run.dry_run,
     )
-    run.ask(question, called, on_progress=_teller(run) if wait_ms else None)
+    if not wait_ms:
+        run.ask(question, called)
+        return
+    run.ask(question, called, on_progress=_teller(run), ends=lambda value: CALL_ENDS.get(value["state"]))
 
 
 @command("list", example="dpnode job list\ndpnode job list --state delivered --all")
@@ -114,7 +139,7 @@ def show(run: Run, id: str) -> None:  # noqa: A002 - the argument's name in the 
 @click.argument("id")
 @click.option("--for", "wait_ms", type=SPAN, default=24 * 3_600_000, metavar="SPAN", help="At most so long (24h).")
 def watch(run: Run, id: str, wait_ms: int) -> None:  # noqa: A002
-    """Report each change until the job has ended; with --json one object per line."""
+    """Report each change until the job has ended (exit status 6: it has not yet); with --json one object per line."""
     run.ask(JobWatch(id=id, wait_ms=wait_ms), one_job, on_progress=_teller(run))
 
 

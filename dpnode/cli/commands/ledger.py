@@ -60,16 +60,21 @@ def balance(run: Run, member: str | None, everybody: bool) -> None:
 
 
 def _balance(value: Fields) -> Iterator[Block]:
+    rows = value.get("accounts", [])
+    left = [Column(title="Free then", key="left", shape=shapes.amount, right=True)]
     yield Table(
         columns=(
             Column(title="Member", key="member", shape=shapes.party),
             Column(title="Free", key="free", shape=shapes.amount, right=True),
             Column(title="Held", key="held", shape=shapes.amount, right=True),
+            *(left if any("left" in row for row in rows) else []),
             Column(title="Id", key="id", shape=shapes.ident),
         ),
-        rows=value.get("accounts", []),
+        rows=rows,
         empty="Nothing is owned.",
     )
+    for note in value.get("notes", []):
+        yield Note(text=note)
 
 
 @command("shares", example="dpnode ledger shares printer")

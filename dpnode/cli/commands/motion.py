@@ -114,6 +114,8 @@ def _motion(value: Fields) -> Iterator[Block]:
             rows=value["votes"],
             empty="Nobody has voted yet.",
         )
+    for note in value.get("notes", []):
+        yield Note(text=note)
 
 
 @command("witnesses", example="dpnode network witnesses")

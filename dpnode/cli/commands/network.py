@@ -85,6 +85,7 @@ def _invited(value: Fields) -> Iterator[Block]:
         ("Entry", "entry", shapes.ident),
         ("Binding", "binding", str),
     )
+    yield from _notes(value)
     yield Note(
         text="Whoever has this string can join once in your name as sponsor: send it privately. "
         "`dpnode network uninvite` takes it back."
@@ -108,6 +109,11 @@ def _uninvited(value: Fields) -> Iterator[Block]:
     yield facts(
         value, ("Taken back", "id", shapes.ident), ("Entry", "entry", shapes.ident), ("Binding", "binding", str)
     )
+    yield from _notes(value)
+
+
+def _notes(value: Fields) -> Iterator[Block]:
+    return (Note(text=note) for note in value.get("notes", []))
 
 
 @command("invitations", example="dpnode network invitations")

@@ -7,6 +7,7 @@ that it is ready, or in one sentence why it is not. It is also why the commands 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from dpnode.cli.frame import Run, command
 from dpnode.control.answers import Fields
 from dpnode.control.questions.node import Clock, Down, Peers, Status
 from dpnode.errors import FailKind, Problem
+from dpnode.paths import Home
 
 READY_WITHIN_S = 30.0
 """Importing the network room takes two seconds, opening a large ledger a few more."""
@@ -37,7 +39,7 @@ REPORT_BYTES_MAX = 65_536
 def up_command(run: Run, foreground: bool) -> None:
     """Start the daemon of this home and wait until it is ready."""
     home = run.home
-    if not home.config.exists():
+    if not home.config.exists() and not (home.keys / "identity").exists():
         raise Problem(FailKind.NOT_FOUND, f"there is no node in {home.root}: run 'dpnode init' first")
     pid = lock.holder(home)
     if pid is not None:
@@ -46,12 +48,41 @@ def up_command(run: Run, foreground: bool) -> None:
         )
     words = [sys.executable, "-m", "dpnode.process", "--home", str(home.root)]
     if run.dry_run:
+        _check_start(home)
         run.show({"dry_run": True, "home": str(home.root)}, lambda _: [Note(text=f"A daemon starts for {home.root}.")])
     elif foreground:
         sys.stdout.flush()
         os.execve(sys.executable, [*words, "--foreground"], _environment())
     else:
         run.show(_start(words, home.log_file), _up)
+
+
+def _check_start(home: Home) -> None:
+    """Raise the `Problem` a start would meet in settings, policy, keys and ports; the ledger is not read."""
+    from config.parse import ConfigWrong, load
+    from dpnode.assembly import read_policy
+    from dpnode.identity.identity import Identity
+
+    try:
+        settings = load(home.config)
+    except ConfigWrong as wrong:
+        raise Problem(FailKind.FAILED, "\n".join(wrong.problems)) from wrong
+    read_policy(settings, home.root)
+    Identity.load(home)
+    for address in settings.network.listen:
+        _, family, host, protocol, port = address.split("/")[:5]
+        if protocol == "tcp" and family in ("ip4", "ip6") and int(port):
+            _check_port(socket.AF_INET6 if family == "ip6" else socket.AF_INET, host, int(port))
+
+
+def _check_port(family: socket.AddressFamily, host: str, port: int) -> None:
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError as error:
+            sentence = f"{host} port {port} cannot be listened on: {error.strerror}"
+            raise Problem(FailKind.FAILED, f"{sentence}; choose another port in [network] listen") from error
 
 
 def _start(words: list[str], log_file: Path) -> Fields:
@@ -113,7 +144,9 @@ def _up(value: Fields) -> Iterator[Block]:
         ("Listening at", "addresses", lambda all_of_them: "\n".join(all_of_them)),
         ("Network", "network", shapes.party),
     )
-    if not value.get("network"):
+    if value.get("lost"):
+        yield Note(text=f"! {value['lost']}")
+    elif not value.get("network"):
         yield Note(text="No network yet: 'dpnode network found' or 'dpnode network join'.")
 
 

@@ -17,11 +17,13 @@ from dpnode.control.questions.capability import (
     DirectorySearch,
 )
 from dpnode.control.questions.holdings import CreditOpen
+from dpnode.control.questions.job import JobCall
 from dpnode.errors import FailKind
 from dpnode.offers import fits_with, read_folder
 from protocol.capability.limits import OFFERS_MAX
 from tests.dpnode.answers.grown import Grown
 from tests.dpnode.answers.nodes import Wire, asked, join_home, refused, running, until, until_heard
+from tests.dpnode.answers.trade import WANTED
 
 PRINTER = (files("config") / "samples" / "offers" / "printer.toml").read_text("utf-8")
 FACILITY = """
@@ -200,3 +202,21 @@ async def test_others_find_an_offer_by_words_and_by_what_it_can_do(grown: Grown,
         assert nobody["adverts"] == [] and "up to 250" in nobody["notes"][0]
         assert (await asked(ada, DirectorySearch(member="Ada")))["adverts"] == []
         assert (await refused(ada, DirectorySearch(function="3d-printing-fdn"))).kind is FailKind.NOT_FOUND
+        for parameters, found in (
+            ({"length": "20 cm"}, 1),
+            ({"length": "5 m"}, 0),
+            ({"material": "pla", "length": "20 cm"}, 1),
+            ({"material": "steel"}, 0),
+        ):
+            for function in (None, "3d-printing-fdm"):
+                if function is not None and parameters == {"material": "steel"}:
+                    continue
+                told = await asked(ada, DirectorySearch(function=function, parameters=parameters))
+                assert (len(told["adverts"]), bool(told["notes"])) == (found, not found), (function, parameters)
+            assert (await asked(ada, DirectorySearch(words="laser", parameters=parameters)))["adverts"] == []
+        wrong = await refused(ada, DirectorySearch(parameters={"lenght": "5 m"}))
+        assert wrong.kind is FailKind.USAGE and 'no function has a parameter "lenght"' in wrong.sentence
+        assert "length" in wrong.sentence
+        assert (await refused(ada, DirectorySearch(parameters={"length": "5 kg"}))).kind is FailKind.USAGE
+        alone = await refused(bob, JobCall(function="3d-printing-fdm", parameters=WANTED))
+        assert alone.kind is FailKind.NOT_FOUND and alone.sentence.startswith("nobody here but you can do 3D printing")

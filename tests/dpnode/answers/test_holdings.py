@@ -24,7 +24,7 @@ from dpnode.store import offline, questions
 from ledger.names import Kind, show_id
 from protocol.share_offers import KEPT_GIVEN, KEPT_TAKEN
 from tests.dpnode.answers.grown import Grown
-from tests.dpnode.answers.nodes import Wire, asked, join_home, refused, running, until
+from tests.dpnode.answers.nodes import Wire, asked, join_home, refused, running, until, until_heard
 
 
 class Two:
@@ -251,3 +251,58 @@ async def test_what_a_stopped_node_shows_is_what_it_showed(two: Two) -> None:
     with offline.reading(two.ada.database) as opened:
         assert opened.ask(questions.kept(KEPT_GIVEN)) == []
     assert show_id(Kind.MEMBER, two.grown.ada.id) == live["owners"][0]["member"]["id"]
+
+
+async def alone(node: Node) -> None:
+    """Wait until a node knows that nobody is connected."""
+    await until_heard(node, lambda: not node.core.ledger.neighbours.peers)
+
+
+async def test_a_credit_opened_twice_is_refused_even_while_the_first_is_not_final(two: Two) -> None:
+    async with running(two.ada) as ada:
+        opened = await asked(ada, CreditOpen(symbol="EUR", redeemable="bread"))
+        problem = await refused(ada, CreditOpen(symbol="eur", redeemable="bread"))
+        assert (problem.kind, problem.details["credit"]) == (FailKind.REFUSED, opened["credit"])
+        assert "you opened EUR already" in problem.sentence
+        assert (await asked(ada, CreditIssue(amount="5 EUR")))["binding"] == "final"
+    wire = Wire()
+    async with running(two.bob, wire) as bob:
+        async with running(two.ada, wire) as ada:
+            await level(bob, ada.core.chain.head.height)
+        await alone(bob)
+        await asked(bob, CreditOpen(symbol="EUR", redeemable="prints", wait_ms=1))
+        problem = await refused(bob, CreditOpen(symbol="EUR", redeemable="prints", wait_ms=1))
+        assert problem.kind is FailKind.REFUSED and "already" in problem.sentence
+        await asked(bob, AssetRegister(label="mill", kind="cnc", wait_ms=1))
+        assert (await refused(bob, AssetRegister(label="mill", kind="cnc"))).kind is FailKind.REFUSED
+
+
+async def test_money_that_waits_is_counted_as_spent_and_the_missing_witness_is_named(two: Two) -> None:
+    wire = Wire()
+    async with running(two.bob, wire) as bob:
+        async with running(two.ada, wire) as ada:
+            await asked(ada, CreditOpen(symbol="EUR", redeemable="bread"))
+            await asked(ada, CreditIssue(amount="5.00 EUR", member="Bob"))
+            await level(bob, ada.core.chain.head.height)
+        await alone(bob)
+        left = []
+        for _ in range(2):
+            paid = await asked(bob, CreditPay(member="Ada", amount="2.00 EUR@Ada", wait_ms=1))
+            assert (paid["binding"], paid["timed_out"]) == ("recorded", True)
+            assert "the witness Ada is not connected" in paid["notes"][0]
+            left.append(paid["left"]["amount"])
+        assert left == [300, 100]
+        problem = await refused(bob, CreditPay(member="Ada", amount="2.00 EUR@Ada", wait_ms=1))
+        assert "you have 1.00 EUR@Ada free" in problem.sentence
+        (row,) = (told := await asked(bob, LedgerBalance()))["accounts"]
+        assert (row["free"]["amount"], row["left"]["amount"]) == (500, 100)
+        assert "2 entries of yours" in told["notes"][0]
+        dry = await asked(bob, CreditPay(member="Ada", amount="1.00 EUR@Ada", dry_run=True))
+        assert dry["left"]["amount"] == 0 and "timed_out" not in dry
+        unwaited = await asked(bob, CreditPay(member="Ada", amount="1.00 EUR@Ada", wait_ms=0))
+        assert unwaited["binding"] == "recorded" and "timed_out" not in unwaited
+        async with running(two.ada, wire) as ada:
+            await until(bob, lambda: not bob.core.ledger.pool.numbers(bob.identity.working.public))
+            told = await asked(bob, LedgerBalance())
+            assert not told["accounts"] or told["accounts"][0]["free"]["amount"] == 0
+            assert "notes" not in told

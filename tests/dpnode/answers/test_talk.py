@@ -82,7 +82,8 @@ async def test_approving_says_whose_money_is_lacking_and_takes_only_the_credit_i
         for dry_run in (True, False):
             poor = await refused(bob, InboxApprove(id=call, price=("9.00 EUR@Ada",), dry_run=dry_run))
             assert poor.kind is FailKind.REFUSED
-            assert poor.sentence == "Ada has 5.00 EUR@Ada free, and 9.00 EUR@Ada is needed"
+            assert poor.sentence.startswith("there is not enough free money for it: Ada has 5.00 EUR@Ada free")
+            assert poor.sentence.endswith(" and 9.00 EUR@Ada is needed")
             other = await refused(bob, InboxApprove(id=call, price=("1.00 EUR@Bob",), dry_run=dry_run))
             assert other.sentence == "1.00 EUR@Bob is in another credit: this is priced in EUR@Ada"
         assert (await asked(bob, InboxApprove(id=call, price=("4.00 EUR@Ada",))))["state"] == "standing"

@@ -145,6 +145,20 @@ def test_a_consent_without_its_keys_signature_stands_in_no_block() -> None:
         assert not is_fully_signed(town.entry(Person(1).working, "seat.accept/1", fields, seq=99))
 
 
+def test_a_new_voting_key_is_a_real_point() -> None:
+    """K-2, G-3: the fold judges the key by itself, since some such keys have signatures that hold."""
+    town = Council(people=2)
+    motion = town.passed("seat", 1)
+    seat = {**town.consent(motion, 1).to_value(), "key": SMALL_ORDER}
+    follows = {**town.following(0, spare(1)).to_value(), "key": SMALL_ORDER}
+    entries = [
+        town.entry(Person(1).working, "seat.accept/1", {"consent": seat, "motion": motion}),
+        town.entry(Person(0).working, "seat.rekey/1", {"consent": follows}),
+    ]
+    done = choose(Overlay(town.state), town.network, 9, town.now_ms, entries, town.charter.limits)
+    assert done.outcomes == ("seat.bad-key", "seat.bad-key")
+
+
 def test_a_witness_replaces_its_key_in_the_same_place() -> None:
     """G-1, G-3, G-6."""
     town = Council(people=3, witnesses=3)

@@ -246,6 +246,22 @@ def test_why_nobody_can_is_said_in_one_sentence(
     assert said == sentence or (sentence.endswith(",") and said.startswith(sentence))
 
 
+@pytest.mark.parametrize(
+    ("own", "others", "sentence"),
+    [
+        ([router()], [], "nobody here but you can do CNC milling"),
+        ([router()], [router(materials='["steel"]')], "nobody here but you can do CNC milling in wood; 1 can in steel"),
+        ([router(materials='["steel"]')], [], "nobody here can do CNC milling"),
+        ([], [router(materials='["steel"]')], "nobody here can do CNC milling in wood; 1 can in steel"),
+    ],
+    ids=["only I can", "I can and others could other things", "I could something else", "I offer nothing"],
+)
+def test_who_asks_cannot_be_asked_and_is_told_so(own: list[Offer], others: list[Offer], sentence: str) -> None:
+    """C-25"""
+    here = directory((1, own), (2, others))
+    assert here.explain_none(want("cnc-milling", material="wood"), NOW_MS, member(1)) == sentence
+
+
 def test_a_search_by_words_finds_function_machine_and_material() -> None:
     here = directory((1, [router("Old Betsy"), printer("prusa")]), (2, [router(materials='["steel"]')]))
     everything = {(one.member, one.offer.name) for one in here.search("", NOW_MS)}

@@ -1,4 +1,4 @@
-"""Which machine is asked for which blocks, event by event (SPEC P-31, P-32, P-33, P-35, P-36)."""
+"""Which machine is asked for which blocks, event by event (SPEC P-31, P-32, P-33, P-35, P-36, P-37)."""
 
 from __future__ import annotations
 
@@ -70,9 +70,47 @@ def test_no_more_than_three_ranges_wait() -> None:
         assert sync.came(A, blocks(1 + n, 1), 0)
     assert asked(sync) is None
     assert not sync.came(A, blocks(1 + RANGES_QUEUED_MAX, 1), 0)
-    first = sync.take()
-    assert first is not None and first.blocks.start == 1
+    assert [waiting.blocks.start for waiting in sync.take()] == [1, 2, 3]
     assert asked(sync) == (A, 4)
+
+
+def test_what_comes_of_one_machine_is_waited_for_and_checked_together() -> None:
+    """P-37."""
+    sync = behind(a=4)
+    for start in (1, 2):
+        asked(sync)
+        sync.came(A, blocks(start, 1), 0)
+    asked(sync)
+    assert sync.is_busy and not sync.is_ready
+    assert sync.take() == []
+    sync.came(A, blocks(3, 2), 0)
+    assert asked(sync) is None, "nothing more is claimed"
+    taken = sync.take()
+    assert [waiting.blocks.start for waiting in taken] == [1, 2, 3]
+    sync.put_back(taken[1:])
+    assert sync.take() == taken[1:]
+
+
+def test_what_one_machine_brought_is_checked_at_once_when_another_is_asked_or_it_is_gone() -> None:
+    """P-37: whoever stops in the middle delays nobody beyond its deadline, and what it brought is not lost."""
+    for happens in ("overdue", "lost"):
+        sync = behind(a=9, b=8)
+        asked(sync)
+        sync.came(A, blocks(1, 1), 0)
+        assert asked(sync) == (A, 2) and not sync.is_ready
+        if happens == "lost":
+            sync.lost(A)
+        assert asked(sync, after_ms=RANGE_DEADLINE_MS) == (B, 2)
+        assert [waiting.peer for waiting in sync.take()] == [A]
+
+
+def test_ranges_of_two_machines_are_not_checked_together() -> None:
+    """P-37: who is at fault must be plain."""
+    sync = CatchingUp()
+    sync.came(A, blocks(1, 1), 0)
+    sync.came(B, blocks(2, 1), 0)
+    assert [waiting.peer for waiting in sync.take()] == [A]
+    assert [waiting.peer for waiting in sync.take()] == [B]
 
 
 @pytest.mark.parametrize("start", [1, 2, 4, 9])
@@ -87,8 +125,8 @@ def test_a_range_nobody_asked_for_is_taken_where_it_continues() -> None:
     assert sync.came(A, blocks(4, 2), 3)
     assert sync.came(B, blocks(6, 1), 3)
     assert sync.is_busy
-    assert sync.take() is not None and sync.take() is not None
-    assert sync.take() is None
+    assert sync.take() and sync.take()
+    assert not sync.take()
     assert not sync.is_busy
 
 

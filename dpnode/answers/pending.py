@@ -1,0 +1,69 @@
+"""What of ours is signed and not yet final: counted as if it stood, and why it has to wait.
+
+An entry that waits is as good as spent: whoever pays twice while the witnesses are away must be told what both leave.
+Nothing here decides; the block does (SPEC P-14).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from dpnode.answers.shown import name_of
+from dpnode.clock import now
+from dpnode.node import Node
+from dpnode.safe_text import safe
+from ledger.consensus.votes import quorum
+from ledger.fold import choose
+from ledger.operations.members import member_of_peer
+from ledger.state import Overlay, View
+from protocol.limits import TRIAL_ENTRIES_MAX
+
+_UNLIMITED = 1 << 53
+"""Of one block: our entries may be spread over several."""
+
+
+def with_pending(node: Node) -> View:
+    """The state with our own pending entries on top of it, at most `TRIAL_ENTRIES_MAX` of them."""
+    chain = node.core.chain
+    entries = list(islice(node.core.ledger.pool.run(chain.state, node.identity.working.public), TRIAL_ENTRIES_MAX))
+    if not entries:
+        return chain.state
+    tx = Overlay(chain.state)
+    limits = replace(chain.charter.limits, block_entries=_UNLIMITED, block_bytes=_UNLIMITED)
+    time_ms = max(now().wall_ms, chain.head.time_ms + 1)
+    choose(tx, chain.network, chain.head.height + 1, time_ms, entries, limits)
+    return tx
+
+
+def own_pending(node: Node) -> int:
+    """How many entries of ours wait to become final."""
+    return len(node.core.ledger.pool.numbers(node.identity.working.public))
+
+
+def ran_out(node: Node, wait_ms: int) -> dict[str, Any]:
+    """What an answer adds whose entry is not final: that the wait ran out, where there was one, and what it waits for.
+
+    ``timed_out`` ends the command with the exit status of a time-out.
+    """
+    fields: dict[str, Any] = {"notes": [f"not final yet, but kept, and sent until it is: {_awaited(node)}"]}
+    return {**fields, "timed_out": True} if wait_ms else fields
+
+
+def _awaited(node: Node) -> str:
+    """Which witnesses are missing, as the end of a sentence."""
+    chain, me = node.core.chain, node.identity.member
+    witnesses = [one["member"] for one in chain.witnesses]
+    there = {member_of_peer(chain.state, peer) for peer in node.core.ledger.neighbours.peers} | {me}
+    away = [one for one in witnesses if one not in there]
+    needed = quorum(len(witnesses))
+    count = len(witnesses) - len(away)
+    if count >= needed:
+        return "the witnesses are connected; `dpnode ledger status` counts what waits"
+    names = ", ".join(safe(name_of(chain.state, one)) for one in away)
+    if len(witnesses) == 1:
+        return f"the witness {names} is not connected"
+    return (
+        f"{len(witnesses) - len(away)} of {len(witnesses)} witnesses are connected and {needed} are needed; not {names}"
+    )
