@@ -1,7 +1,7 @@
 """What a lying witness or member sends to one witness of four: ignored or cut off, never an exception, never a stall.
 
 Every word witnesses have for each other is taken from a real agreement and changed byte by byte; floods of well signed
-votes and proposals fill only what is bounded. SPEC P-74, P-80 to P-82; V-3, V-12, V-14, V-20, V-21.
+votes and proposals fill only what is bounded. SPEC P-74, P-80, P-81, P-82; V-3, V-12, V-14, V-20, V-21.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ def test_bodies_nobody_asked_for_are_not_kept() -> None:
 
 
 def test_a_plain_member_hands_votes_on_but_answers_for_nobody() -> None:
-    """V-21: the question what was signed before is a witness's to answer."""
+    """V-21: the question what was signed before is a witness's to answer (P-80)."""
     cat = member(2)
     cat.restart()
     token = cat.ledger.orderer._token
@@ -278,8 +278,19 @@ def test_a_forged_vote_of_our_own_halts_nobody_and_a_true_one_that_we_do_not_kno
     assert not of(cat.give(Quiet()), Journal)
 
 
+def test_a_vote_certificate_or_block_of_a_wrong_form_ends_the_connection() -> None:
+    """P-81."""
+    named, unnamed = {**vote(1, 1, VoteKind.NULLIFY), "block": bytes(32)}, vote(1, 1)
+    del unnamed["block"]
+    words: list[Any] = [Voted(votes=[one]) for one in (named, unnamed)]
+    words += [Proposed(vote=named), Proposed(vote=vote(1, 1), block=b"\x80"), Body(block=b"\x80")]
+    words += [Certified(certificates=[b"\x80"]), OwnVotes(certificates=[b"\xff"], epoch=1, token=1, votes=[])]
+    for word in words:
+        assert is_rejected(victim().hear(PEOPLE[1], word))
+
+
 def test_another_epochs_words_are_answered_with_how_far_we_are_now_and_then() -> None:
-    """V-22, V-23."""
+    """P-82, V-22, V-23."""
     cat = victim()
     other = replace(examples()["standing"], epoch=7)
     effects = [one for _ in range(50) for one in cat.hear(PEOPLE[1], other)]
