@@ -82,21 +82,25 @@ def own_member(home: Home) -> MemberId:
 
 def _source(opened: Reading, home: Home, me: MemberId, question: Question) -> Source:
     meta = opened.ask(questions.meta())
+    peer, key = _own_keys(home) if question.name in ("id.keys", "node.bound") else (b"", b"")
     return Source(
         view=StoredView(opened),
         head=read_head(meta),
         meta=meta,
         me=me,
-        peer=_own_peer(home) if question.name == "node.bound" else b"",
+        peer=peer,
+        key=key,
     )
 
 
-def _own_peer(home: Home) -> bytes:
+def _own_keys(home: Home) -> tuple[bytes, bytes]:
+    """Peer id and working key of this machine, which tell it from the member's others."""
     from dpnode.identity.identity import Identity
     from ledger.keys import SigningKey
     from ledger.operations.membership import peer_id_of
 
-    return peer_id_of(SigningKey(Identity.load(home).network_seed).public)
+    identity = Identity.load(home)
+    return peer_id_of(SigningKey(identity.network_seed).public), identity.working.public
 
 
 def _unheard(value: dict[str, Any]) -> None:

@@ -65,12 +65,17 @@ class Branches:
         if block.header.height <= self._chain.head.height or block.header.id in self._bodies:
             return
         if len(self._bodies) >= BODIES_MAX:
-            needed = {branch.parent.block.header.id for branch in self._valid.values() if branch.parent is not None}
-            oldest = next((one for one in self._bodies if one not in needed), None)
-            if oldest is not None:
-                self._bodies.pop(oldest)
-                self._valid.pop(oldest, None)
+            self._make_room()
         self._bodies[block.header.id] = block
+
+    def _make_room(self) -> None:
+        """Forget the oldest body that was not found valid; where all were, the oldest that nothing stands on."""
+        below = {branch.parent.block.header.id for branch in self._valid.values() if branch.parent is not None}
+        unproven = (one for one in self._bodies if one not in self._valid)
+        oldest = next(unproven, None) or next(one for one in self._bodies if one not in below)
+        del self._bodies[oldest]
+        self._valid.pop(oldest, None)
+        self._wrong.pop(oldest, None)
 
     def block(self, block_id: bytes) -> Block | None:
         """A body that is here and not final, or None."""

@@ -1,4 +1,4 @@
-"""Coming back: what a member without its old machine and any other member's machine say (SPEC P-57 to P-5A).
+"""Coming back: what a member without its old machine and any other member's machine say (SPEC P-57 to P-59a).
 
 Whoever restores a member from its words is a stranger to the others: nobody knows the new machine. It proves the
 root key that the ledger names, bound to both machines, and may then have two things recorded: a working key that the
@@ -36,6 +36,7 @@ _TICKET = Map(
     {"addresses": List(Text(200), 1, 8), "block": ID, "height": Int(), "network": ID, "peer": Bytes(1, 64)},
 )
 _CARD = Map({"key": STATEMENT, "machine": STATEMENT, "network": ID, "sealing": ID})
+_KEY = Map({"key": ID, "member": ID, "network": ID})
 _PROOF = {"network": ID, "proof": Bytes(64), "root": ID}
 _REQUESTS = {
     "return": Map(_PROOF),
@@ -151,9 +152,12 @@ def read_card(text: str) -> Card:
         value = decode(body, bytes_max=TEXT_BYTES_MAX)
         _CARD.check(value)
         key, machine = read_statement("key", value["key"]), read_statement("peer", value["machine"])
-        member = key.content.get("member")
-        expected = {"member": member, "network": value["network"]}
-        if key.content != {"key": key.key, **expected} or machine.content != expected:
+        whose = key.content
+        _KEY.check(whose)
+        if machine.content != {"member": whose["member"], "network": value["network"]} or whose != {
+            **machine.content,
+            "key": key.key,
+        }:
             raise BadText("this is no machine card: its two keys do not speak for one member in one network")
         if not key.is_signed() or not machine.is_signed():
             raise BadText("this is no machine card: a signature is wrong")
@@ -162,7 +166,7 @@ def read_card(text: str) -> Card:
     except RemoteError as problem:
         raise BadText(f"this is no machine card: {problem.reason}") from None
     return Card(
-        network=value["network"], member=MemberId(member), key=key, machine=machine, sealing=value["sealing"]
+        network=value["network"], member=MemberId(whose["member"]), key=key, machine=machine, sealing=value["sealing"]
     )
 
 
@@ -226,7 +230,7 @@ class Welcome:
 
 
 def read_welcome(data: bytes, ticket: Ticket) -> Welcome:
-    """The reply to `return`, checked against the ticket (P-5A); raises `RemoteError`."""
+    """The reply to `return`, checked against the ticket (P-59a); raises `RemoteError`."""
     value = decode(data, bytes_max=REQUEST_BYTES_MAX * 2)
     _WELCOME.check(value)
     charter = read_charter(value["charter"])

@@ -35,6 +35,7 @@ from ledger.fold import choose
 from ledger.keys import SigningKey
 from ledger.names import Kind, NotAnId, parse_id, show_id
 from ledger.operations.members import member_of_peer
+from ledger.operations.membership import MembershipReason
 from ledger.queries import invitations
 from ledger.state import Overlay
 from protocol.joining import (
@@ -55,6 +56,7 @@ from protocol.joining import (
     read_request,
     write_invitation,
 )
+from protocol.returning import Ticket, is_return, read_return, stands_already, welcome_reply
 
 log = logging.getLogger("dpnode.network")
 REQUEST_MS = 10_000
@@ -184,7 +186,7 @@ async def join(node: Node, question: NetworkJoin, responder: Responder) -> Answe
             await net.connect(peer, invitation.addresses)
         except CannotConnect as problem:
             raise Problem(FailKind.FAILED, f"the inviting machine cannot be reached: {problem}") from problem
-        reply = await _request(node, peer, ask("charter", invitation, net.peer_id))
+        reply = await guest_request(node, peer, ask("charter", invitation, net.peer_id))
         charter, signatures, number = _read_welcome(reply, invitation)
         founded = Founded(charter=charter, signatures=signatures)
         entry = _own_entry(node, invitation, root, number)
@@ -192,15 +194,22 @@ async def join(node: Node, question: NetworkJoin, responder: Responder) -> Answe
         outcome = await _until_final(node, peer, invitation, entry)
         if outcome.outcome:
             raise Problem(FailKind.REFUSED, f"the network refused: {outcome.outcome}", {"reason": outcome.outcome})
-        await node.begin(founded, (invitation.height, invitation.block))
-        # Only now is there somebody to hear what it sends.
-        node.gate.introducers.add(peer)
-        node.core.introducers.add(peer)
-        net.keep(peer, invitation.addresses)
-        net.recheck()
-        await _caught_up(node, max(outcome.height, invitation.height), responder)
+        await take_up(node, founded, invitation, outcome.height, responder)
         return Done(value=entered(node, founded, node.core.chain.head.height, False))
     raise Problem(FailKind.TIMED_OUT, "joining took too long; what was recorded goes on in the background")
+
+
+async def take_up(node: Node, founded: Founded, way: Invitation | Ticket, height: int, responder: Responder) -> None:
+    """Belong to a network from now on, and catch up with the member that brought us in, to `height` at least."""
+    assert node.net is not None
+    peer = PeerId(way.peer)
+    await node.begin(founded, (way.height, way.block))
+    # Only now is there somebody to hear what it sends.
+    node.gate.introducers.add(peer)
+    node.core.introducers.add(peer)
+    node.net.keep(peer, way.addresses)
+    node.net.recheck()
+    await _caught_up(node, max(height, way.height), responder)
 
 
 def _read_welcome(reply: bytes, invitation: Invitation) -> tuple[Charter, dict[bytes, bytes], int]:
@@ -227,27 +236,34 @@ def _own_entry(node: Node, invitation: Invitation, root: SigningKey, number: int
     )
 
 
-async def _request(node: Node, peer: PeerId, body: bytes) -> bytes:
+async def guest_request(node: Node, peer: PeerId, body: bytes, whose: str = "the inviting machine") -> bytes:
+    """What a machine answers a guest; raises `Problem`."""
     assert node.net is not None
     try:
         return await node.net.request(peer, JOIN_PROTOCOL, body, deadline_ms=REQUEST_MS)
     except RequestRefused as problem:
-        hint = KNOWN_ALREADY if KEY_KNOWN in problem.text else ""
-        raise Problem(FailKind.REFUSED, f"the inviting machine declined: {problem.text}{hint}") from problem
+        raise Problem(FailKind.REFUSED, f"{whose} declined: {problem.text}{_hint(problem.text)}") from problem
     except NetError as problem:
-        raise Problem(FailKind.FAILED, f"the inviting machine did not answer: {problem}") from problem
+        raise Problem(FailKind.FAILED, f"{whose} did not answer: {problem}") from problem
     except RemoteError as problem:
-        raise Problem(FailKind.FAILED, f"the inviting machine answered wrongly: {problem.reason}") from problem
+        raise Problem(FailKind.FAILED, f"{whose} answered wrongly: {problem.reason}") from problem
+
+
+def _hint(declined: str) -> str:
+    """What a member restored from its words should do instead of joining anew."""
+    if MembershipReason.KEY_KNOWN.value not in declined:
+        return ""
+    return "; who is a member already comes back with `dpnode network return`"
 
 
 async def _until_final(node: Node, peer: PeerId, invitation: Invitation, entry: Entry) -> Outcome:
     assert node.net is not None
-    outcome = read_outcome(await _request(node, peer, join_request(invitation, node.net.peer_id, entry)))
+    outcome = read_outcome(await guest_request(node, peer, join_request(invitation, node.net.peer_id, entry)))
     while outcome.state != "final":
         # The only wait without an event: the other machine's ledger moves, and a stranger is told nothing by itself.
         await trio.sleep(ASK_AGAIN_S)
         again = ask("outcome", invitation, node.net.peer_id, entry=entry.id)
-        outcome = read_outcome(await _request(node, peer, again))
+        outcome = read_outcome(await guest_request(node, peer, again))
     return outcome
 
 
@@ -291,6 +307,8 @@ async def answer_guest(node: Node, peer: PeerId, body: bytes) -> bytes:
     """The member's side: what a stranger with an invitation is told; raises `Polite`."""
     if node.parts is None or node.founded is None or node.net is None:
         raise Polite(Refusal.NOT_FOUND, "this machine belongs to no network yet")
+    if is_return(body):
+        return await answer_returning(node, peer, body)
     chain = node.core.chain
     try:
         request = read_request(chain, body, peer, node.net.peer_id)
@@ -304,20 +322,43 @@ async def answer_guest(node: Node, peer: PeerId, body: bytes) -> bytes:
             if member_of_peer(chain.state, peer) is not None:
                 # A member that lost its database: nothing is to be recorded, it only needs a way back in.
                 return outcome_reply("final", "", chain.head.height)
-            if (refusal := _refused_by_ledger(chain, request.entry)) is not None:
-                raise Polite(Refusal.DECLINED, f"the ledger would refuse it ({refusal.code}): {refusal.detail}")
-            try:
-                (standing,) = await node.carry([request.entry], wait_ms=REQUEST_MS // 2)
-            except Problem as problem:
-                raise Polite(Refusal.DECLINED, problem.sentence) from problem
-            if standing.is_final:
-                return outcome_reply("final", standing.outcome, standing.height)
-            return outcome_reply("pending")
+            return await carry_for_guest(node, request.entry)
         case _:
             return await _outcome(node, request.entry_id)
 
 
-def _refused_by_ledger(chain: Chain, entry: Entry) -> LedgerRefusal | None:
+async def answer_returning(node: Node, peer: PeerId, body: bytes) -> bytes:
+    """What a member's new machine is told once it has proved the root key; raises `Polite`."""
+    assert node.net is not None and node.founded is not None
+    chain = node.core.chain
+    try:
+        request = read_return(chain, body, peer, node.net.peer_id)
+    except Declined as declined:
+        raise Polite(Refusal.DECLINED, declined.reason) from declined
+    match request.kind:
+        case "return":
+            return welcome_reply(chain, node.founded.signatures, request)
+        case "restore":
+            assert request.entry is not None
+            if stands_already(chain, request, peer):
+                return outcome_reply("final", "", chain.head.height)
+            return await carry_for_guest(node, request.entry)
+        case _:
+            return await _outcome(node, request.entry_id)
+
+
+async def carry_for_guest(node: Node, entry: Entry) -> bytes:
+    """Have a guest's entry recorded, and say what became of it; raises `Polite` where the ledger would refuse it."""
+    if (refusal := refused_by_ledger(node.core.chain, entry)) is not None:
+        raise Polite(Refusal.DECLINED, f"the ledger would refuse it ({refusal.code}): {refusal.detail}")
+    try:
+        (standing,) = await node.carry([entry], wait_ms=REQUEST_MS // 2)
+    except Problem as problem:
+        raise Polite(Refusal.DECLINED, problem.sentence) from problem
+    return outcome_reply("final", standing.outcome, standing.height) if standing.is_final else outcome_reply("pending")
+
+
+def refused_by_ledger(chain: Chain, entry: Entry) -> LedgerRefusal | None:
     """Why a guest's entry would be recorded as refused: that would use the invitation up for nothing."""
     time_ms = max(now().wall_ms, chain.head.time_ms + 1)
     tried = choose(Overlay(chain.state), chain.network, chain.head.height + 1, time_ms, [entry], chain.charter.limits)

@@ -30,6 +30,7 @@ async def source_of(node: Node) -> Source:
         meta=meta,
         me=node.identity.member,
         peer=node.core.me.peer,
+        key=node.core.me.signer.public,
         connected=frozenset(member for member in members if member is not None),
         pending=len(node.core.ledger.pool),
         coming=with_pending(node) if own_pending(node) else None,

@@ -16,6 +16,8 @@ FAMILIES = (
     "node",
     "reading",
     "holdings",
+    "identity",
+    "returning",
     "motion",
     "witness",
     "capability",

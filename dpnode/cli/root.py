@@ -5,16 +5,18 @@ every user of the machine can read while the command runs.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from dpnode.errors import FailKind, Problem
-from dpnode.identity.identity import RootKeys, with_root
+from dpnode.identity.identity import RootKeys, own_entropy, with_root
 from dpnode.identity.seal import PASSPHRASE, sealed_root
 from dpnode.paths import Home
 
 SECRET_BYTES_MAX = 4_096
+SECRET_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
 
 def unlock_root(home: Home, *, words_file: str | None, passphrase_file: str | None) -> RootKeys:
@@ -26,6 +28,19 @@ def unlock_root(home: Home, *, words_file: str | None, passphrase_file: str | No
     if words_file is not None or sealed_root(home) is None:
         return with_root(home, words=read_words(words_file))
     return with_root(home, passphrase=given_passphrase(home, passphrase_file))
+
+
+def unlock_entropy(home: Home, *, words_file: str | None, passphrase_file: str | None) -> bytes:
+    """What the words stand for, 32 bytes, from which every root key follows; as `unlock_root`."""
+    if words_file is not None or sealed_root(home) is None:
+        return own_entropy(home, words=read_words(words_file))
+    return own_entropy(home, passphrase=given_passphrase(home, passphrase_file))
+
+
+def root_options(work: Callable[..., None]) -> Callable[..., None]:
+    """`--words-file` and `--passphrase-file`, for what the root key must sign."""
+    work = click.option("--words-file", type=SECRET_FILE, help="Your 24 words, once confirmed; - for stdin.")(work)
+    return click.option("--passphrase-file", type=SECRET_FILE, help="What seals the root key.")(work)
 
 
 def given_passphrase(home: Home, path: str | None) -> str | None:

@@ -16,7 +16,7 @@ from dpnode.errors import FailKind, Problem
 from dpnode.identity.private_files import read_private, write_private
 from dpnode.identity.seal import seal_root, sealed_root, unseal_root
 from dpnode.identity.voting_key import make_next, promote_next, voting_key_in
-from dpnode.identity.words import ENTROPY_BYTES, entropy_of, root_key, root_seed
+from dpnode.identity.words import ENTROPY_BYTES, entropy_of, first_member_id, root_key, root_seed
 from dpnode.paths import Home
 from ledger.canonical import NotCanonical, decode, encode
 from ledger.form import ID, Bytes, Int, Malformed, Map, Text
@@ -159,13 +159,18 @@ def with_root(home: Home, *, passphrase: str | None = None, words: str | None = 
     Errors:
         Problem: REFUSED when the words are another member's; else as `unseal_root` and `entropy_of`.
     """
+    entropy = own_entropy(home, passphrase=passphrase, words=words)
+    return RootKeys(root_0=root_key(entropy, 0), root_0_seed=root_seed(entropy, 0), root_1=root_key(entropy, 1).public)
+
+
+def own_entropy(home: Home, *, passphrase: str | None = None, words: str | None = None) -> bytes:
+    """What the words of this home's member stand for, 32 bytes; errors as `with_root`."""
     identity = Identity.load(home)
     entropy = entropy_of(words) if words is not None else unseal_root(home, passphrase)
     assert len(entropy) == ENTROPY_BYTES
-    root_0, root_1 = root_key(entropy, 0), root_key(entropy, 1)
-    if member_id(root_0.public, next_root_hash(root_1.public)) != identity.member:
+    if first_member_id(entropy) != identity.member:
         raise Problem(FailKind.REFUSED, "these words are another member's, not this node's")
-    return RootKeys(root_0=root_0, root_0_seed=root_seed(entropy, 0), root_1=root_1.public)
+    return entropy
 
 
 def sealing_public(seed: bytes) -> bytes:

@@ -54,6 +54,8 @@ class Source:
     """Whose home this is."""
     peer: bytes
     """This machine's peer id."""
+    key: bytes = b""
+    """This machine's working key; empty where the answer does not need it."""
     connected: frozenset[bytes] = frozenset()
     """Members whose machines are connected now; none where no daemon runs."""
     pending: int | None = None

@@ -14,6 +14,7 @@ Reader = Callable[[Source, Any], Asking[dict[str, Any]]]
 WHERE = {
     "asset.list": ("network", "assets"),
     "asset.show": ("network", "asset"),
+    "id.keys": ("keys", "keys"),
     "job.list": ("jobs", "listed"),
     "job.show": ("jobs", "shown"),
     "ledger.balance": ("ledger", "balance"),

@@ -152,7 +152,7 @@ def test_a_block_with_one_thing_changed_is_refused_though_the_witness_signed_it(
 
 
 def test_a_block_on_another_parent_is_refused_and_whoever_signed_it_is_named() -> None:
-    """V-5: no single liar makes a second certified history; whoever hands it on may be honest."""
+    """V-5, V-24: no single liar makes a second certified history; whoever hands it on may be honest."""
     block = rebuilt(FIRST, parent=bytes(32))
     ben, effects = offered(Blocks(start=1, blocks=[write_block(block)], certificate=certified(block), height=1))
     (alarm,) = of(effects, Alarm)

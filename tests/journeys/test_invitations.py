@@ -90,7 +90,7 @@ def ada_invitation(ada: Node) -> str:
     return ada.invite(lasts_ms=60_000)
 
 
-SAMPLES = {str: "x", int: 1, bytes: bytes(32)}
+SAMPLES = {str: "x", int: 1, bool: True, bytes: bytes(32)}
 
 
 def plain(kind: type[Question]) -> Question:
@@ -104,7 +104,7 @@ def plain(kind: type[Question]) -> Question:
     return kind(**wanted)
 
 
-ELSEWHERE = {Status.name, Down.name, Peers.name, "node.clock", "network.found", "network.join"}
+ELSEWHERE = {Status.name, Down.name, Peers.name, "node.clock", "network.found", "network.join", "id.return"}
 """Answered without a network, or by making one."""
 
 

@@ -41,10 +41,15 @@ class Stand:
     """One member's core."""
 
     def __init__(
-        self, who: Person = ANN, *founders: str, more: tuple[tuple[str, int], ...] = (), **options: Any
+        self,
+        who: Person = ANN,
+        *founders: str,
+        more: tuple[tuple[str, int], ...] = (),
+        witnesses: int = 1,
+        **options: Any,
     ) -> None:
         self.who = who
-        self.founded = network(*(founders or ("ann", "ben")), more=more)
+        self.founded = network(*(founders or ("ann", "ben")), more=more, witnesses=witnesses)
         self.disk = Disk(self.founded)
         self.options: dict[str, Any] = {"policy": Policy(), **options}
         self.parts: Parts = build(who, self.disk, **self.options)

@@ -9,6 +9,7 @@ import click
 
 from dpnode.cli import shapes
 from dpnode.cli.blocks import Block, Column, Exact, Note, Table, facts
+from dpnode.cli.commands.keys import KEY_COMMANDS
 from dpnode.cli.frame import Run, command, family
 from dpnode.cli.root import read_secret, read_words
 from dpnode.control.answers import Fields
@@ -212,4 +213,4 @@ def nodes(run: Run, member: str | None) -> None:
     )
 
 
-id_command = family("id", "This node's identity.", show, words, nodes)
+id_command = family("id", "This node's identity.", show, words, nodes, *KEY_COMMANDS)

@@ -1,17 +1,18 @@
 """`dpnode network`: found, invite, uninvite, invitations, join, show, members."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import click
 
 from dpnode.cli import shapes
 from dpnode.cli.arguments import SPAN
 from dpnode.cli.blocks import Block, Column, Exact, Note, Table, facts
+from dpnode.cli.commands.keys import come_back, ticket
 from dpnode.cli.commands.motion import witnesses
 from dpnode.cli.commands.proof import deliver, out_option
 from dpnode.cli.frame import Run, command, family, wait_option
-from dpnode.cli.root import unlock_root
+from dpnode.cli.root import SECRET_FILE, root_options, unlock_root
 from dpnode.control.answers import Fields
 from dpnode.control.questions.network import (
     INVITATION_LASTS_MS,
@@ -26,8 +27,6 @@ from dpnode.control.questions.network import (
 )
 from dpnode.errors import FailKind, Problem
 
-SECRET_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
-
 INVITATION_BEGINS = "dpnode-invite-1-"
 
 WHAT_MEMBERS_SEE = (
@@ -37,16 +36,10 @@ WHAT_MEMBERS_SEE = (
 )
 
 
-def _root_options(work: Callable[..., None]) -> Callable[..., None]:
-    """`--words-file` and `--passphrase-file`, for what the root key must sign."""
-    work = click.option("--words-file", type=SECRET_FILE, help="Your 24 words, once confirmed; - for stdin.")(work)
-    return click.option("--passphrase-file", type=SECRET_FILE, help="What seals the root key.")(work)
-
-
 @command("found", example='dpnode network found Neighbourhood --purpose "We make things here"', writes=True)
 @click.argument("name")
 @click.option("--purpose", default="", help="One sentence in the charter.")
-@_root_options
+@root_options
 def found(run: Run, name: str, purpose: str, words_file: str | None, passphrase_file: str | None) -> None:
     """Found a network with yourself as first member and witness; works with or without a daemon."""
     root = unlock_root(run.home, words_file=words_file, passphrase_file=passphrase_file)
@@ -141,7 +134,7 @@ def _invitations(value: Fields) -> Iterator[Block]:
 )
 @click.argument("invitation", required=False)
 @click.option("--file", "path", type=SECRET_FILE, help="Read it from here.")
-@_root_options
+@root_options
 @click.option("--wait", "wait_ms", type=SPAN, default=60_000, metavar="SPAN", help="Give up after so long (60s).")
 def join(
     run: Run,
@@ -244,6 +237,8 @@ network_command = family(
     uninvite,
     invitations,
     join,
+    ticket,
+    come_back,
     show,
     charter,
     members,

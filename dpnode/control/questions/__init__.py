@@ -13,6 +13,7 @@ FAMILIES = {
     "node": "dpnode.control.questions.node",
     "network": "dpnode.control.questions.network",
     "member": "dpnode.control.questions.network",
+    "id": "dpnode.control.questions.identity",
     "cap": "dpnode.control.questions.capability",
     "directory": "dpnode.control.questions.capability",
     "job": "dpnode.control.questions.job",

@@ -36,7 +36,9 @@ LEAVES = dict(_leaves(cli))
 
 
 def test_every_command_that_is_promised_exists() -> None:
-    promised = """init; id show; id words; id nodes; network found; network invite; network join; network show; up;
+    promised = """init; id show; id words; id nodes; id keys; id
+    certify; id revoke; id rotate; id card; id machine add; id machine remove; network ticket; network return; network
+    found; network invite; network join; network show; up;
     down; status; peers; clock; cap add; cap list; cap show; cap remove; cap import; directory; job call; job
     list; job show; job watch; job award; job counter; job progress; job deliver; job receive; job claim; job cancel;
     job fail; job dispute; job rule; inbox list; inbox show; inbox approve; inbox refuse; why; ledger
@@ -71,7 +73,8 @@ def test_every_command_has_help_home_json_and_an_example_that_parses(
             assert line == "dpnode inbox"
 
 
-WRITING = """init; id words; network found; network invite; network uninvite; network join; up; down; clock; cap add;
+WRITING = """init; id words; id certify; id revoke; id rotate; id machine add; id machine
+    remove; network return; network found; network invite; network uninvite; network join; up; down; clock; cap add;
     cap remove; cap import; job call; job award; job counter; job progress; job deliver; job receive; job claim; job
     cancel; job fail; job dispute; job rule; inbox approve; inbox refuse; ledger export; credit open; credit issue;
     credit pay; credit redeem; asset register; share transfer; share accept; motion open; motion vote; motion
