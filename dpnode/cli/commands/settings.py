@@ -28,6 +28,9 @@ def check(run: Run, file: str | None) -> None:
         raise Problem(FailKind.FAILED, "\n".join(wrong.problems), {"problems": len(wrong.problems)}) from wrong
     if settings.policy.overrides:
         policy = run.home.root / settings.policy.overrides
+        if not policy.is_file():
+            sentence = f"{path}: policy.overrides: there is no file {policy}"
+            raise Problem(FailKind.FAILED, sentence, {"problems": 1})
         try:
             read_policy(settings, run.home.root)
         except Problem as problem:
