@@ -75,7 +75,9 @@ def _work_waiting(node: Node) -> list[dict[str, Any]]:
 
 
 def _until_ms(one: Job) -> int | None:
-    """By when the move is awaited: the delivery, the end of the inspection."""
+    """By when the move is awaited: the ruling, the end of the inspection, the delivery."""
+    if one.dispute is not None and awaited_of(one) is Party.ARBITER:
+        return one.dispute.at_ms + one.terms.silence_ms
     if one.open:
         return one.open[0].at_ms + one.terms.inspection_ms
     return one.deliver_by_ms if awaited_of(one) is Party.PROVIDER else None

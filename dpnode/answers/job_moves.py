@@ -14,7 +14,7 @@ from typing import Any
 import trio
 
 from dpnode.answers import job_views as views
-from dpnode.answers.pending import ran_out
+from dpnode.answers.pending import ran_out, with_operations
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
 from dpnode.control.questions import job as asked
@@ -34,7 +34,7 @@ from ledger.operations.work_queries import JobView, job
 from ledger.operations.work_stages import Move, Stage
 from ledger.operations.work_terms import Proposal, read_proposal
 from ledger.statement import Statement
-from protocol.negotiation.initiator import OPEN
+from protocol.negotiation.initiator import OPEN, CallState
 from protocol.negotiation.inputs import Choose, Withdraw
 
 EVIDENCE_BYTES_MAX = 256 << 20
@@ -50,6 +50,9 @@ async def award(node: Node, question: asked.JobAward, responder: Responder) -> A
         for received in calling.received:
             written = show_id(Kind.JOB, received.id)
             if written == text or (len(text) >= 8 and written.startswith(text)):
+                if calling.state is CallState.AWARDED:
+                    made = ", ".join(show_id(Kind.JOB, one) for one in calling.jobs)
+                    raise Problem(FailKind.REFUSED, f"this call is awarded already: {made}", {"reason": "closed"})
                 return await _award(node, calling.call, received.signed.statement, question)
     raise Problem(FailKind.NOT_FOUND, f"there is no proposal {text[:60]!r} here; `dpnode job show CALL` lists them")
 
@@ -114,7 +117,9 @@ async def _move(node: Node, view: JobView, question: Any, operation: dict[str, A
     if question.dry_run:
         node.dry_run([operation])
         says = sentence(node.core.chain.state, operation, node.identity.member)
-        return Done(value={**_moved(node, view), "says": says, "dry_run": True})
+        after = job(with_operations(node, [operation]), view.job.id) or view
+        would = {f"{key}_then": one for key, one in _moved(node, after).items() if key != "job"}
+        return Done(value={**_moved(node, view), **would, "says": says, "dry_run": True})
     (standing,) = await node.submit([operation], wait_ms=question.wait_ms)
     return _written(node, view, standing, question.wait_ms)
 
@@ -174,9 +179,7 @@ async def cancel(node: Node, question: asked.JobCancel, responder: Responder) ->
     """Cancel a job for its fee, void an overdue one, or take an open call back."""
     view, call_id = views.job_or_call(node, question.id)
     if view is None:
-        if not question.dry_run:
-            await node.negotiate(Withdraw(call=call_id))
-        return Done(value={"call": show_id(Kind.CALL, call_id), "state": "withdrawn", "dry_run": question.dry_run})
+        return await _withdraw(node, call_id, question)
     one = view.job
     block_ms = max(now().wall_ms, node.core.chain.head.time_ms)
     voidable = one.stage in (Stage.AWARDED, Stage.STARTED, Stage.REJECTED) and block_ms > opens_ms(one, Move.VOID)
@@ -185,6 +188,21 @@ async def cancel(node: Node, question: asked.JobCancel, responder: Responder) ->
     if isinstance(answer, Done) and not voidable:
         answer.value["fee"] = views.price(node, one.price, part_of_left(one, cancel_bp(one)))
     return answer
+
+
+async def _withdraw(node: Node, call_id: bytes, question: asked.JobCancel) -> Answer:
+    """Take an open call back; nothing was promised, so it costs nothing."""
+    calling = views.calling_of(node, call_id)
+    if calling is None:
+        raise Problem(FailKind.REFUSED, "that is another member's call: only the customer can take it back")
+    value: dict[str, Any] = {"call": show_id(Kind.CALL, call_id)}
+    if question.dry_run:
+        if calling.state not in OPEN:
+            raise Problem(FailKind.REFUSED, f"this call is {calling.state.value} already", {"reason": "closed"})
+        states = {"state": calling.state.value, "state_then": CallState.WITHDRAWN.value}
+        return Done(value={**value, **states, "says": "the call is taken back; it costs nothing", "dry_run": True})
+    await node.negotiate(Withdraw(call=call_id))
+    return Done(value={**value, "state": CallState.WITHDRAWN.value})
 
 
 async def fail(node: Node, question: asked.JobFail, responder: Responder) -> Answer:

@@ -60,8 +60,6 @@ from protocol.returning import Ticket, is_return, read_return, stands_already, w
 
 log = logging.getLogger("dpnode.network")
 REQUEST_MS = 10_000
-KEY_KNOWN = "member.key-known"
-KNOWN_ALREADY = "; these 24 words are a member's there already, and no command binds a second machine to one yet"
 ASK_AGAIN_S = 0.1
 """Between two questions for the outcome: a block is made within milliseconds of an idle witness."""
 

@@ -6,6 +6,7 @@ Nothing here decides; the block does (SPEC P-14).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -14,27 +15,44 @@ from dpnode.answers.shown import name_of
 from dpnode.clock import now
 from dpnode.node import Node
 from dpnode.safe_text import safe
+from ledger.canonical import Value
 from ledger.consensus.votes import quorum
-from ledger.fold import choose
+from ledger.entry import sign_entry
+from ledger.fold import choose, last_sequence
 from ledger.operations.members import member_of_peer
 from ledger.state import Overlay, View
 from protocol.limits import TRIAL_ENTRIES_MAX
 
+Operation = dict[str, Value]
 _UNLIMITED = 1 << 53
 """Of one block: our entries may be spread over several."""
 
 
 def with_pending(node: Node) -> View:
     """The state with our own pending entries on top of it, at most `TRIAL_ENTRIES_MAX` of them."""
-    chain = node.core.chain
-    entries = list(islice(node.core.ledger.pool.run(chain.state, node.identity.working.public), TRIAL_ENTRIES_MAX))
-    if not entries:
+    return _applied(node, ())
+
+
+def _applied(node: Node, operations: Sequence[Operation]) -> View:
+    chain, signer = node.core.chain, node.identity.working
+    entries = list(islice(node.core.ledger.pool.run(chain.state, signer.public), TRIAL_ENTRIES_MAX))
+    if not entries and not operations:
         return chain.state
+    number = entries[-1].sequence if entries else last_sequence(chain.state, signer.public)
+    entries += [
+        sign_entry(signer, chain.network, number + i, node.until_ms(), operation)
+        for i, operation in enumerate(operations, start=1)
+    ]
     tx = Overlay(chain.state)
     limits = replace(chain.charter.limits, block_entries=_UNLIMITED, block_bytes=_UNLIMITED)
     time_ms = max(now().wall_ms, chain.head.time_ms + 1)
     choose(tx, chain.network, chain.head.height + 1, time_ms, entries, limits)
     return tx
+
+
+def with_operations(node: Node, operations: Sequence[Operation]) -> View:
+    """The state as these operations of ours would leave it, all that waits counted; what is refused changes nothing."""
+    return _applied(node, operations)
 
 
 def own_pending(node: Node) -> int:

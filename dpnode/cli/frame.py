@@ -93,7 +93,12 @@ class Run:
         try:
             return ask(self.home.socket, question, within_s=within_s, on_progress=on_progress)
         except Problem as problem:
-            if problem.kind is not FailKind.DAEMON_DOWN or not question.offline:
+            if problem.kind is not FailKind.DAEMON_DOWN:
+                raise
+            if not question.offline:
+                if not (self.home.keys / "identity").exists():
+                    sentence = f"there is no node in {self.home.root}: run 'dpnode init' first"
+                    raise Problem(FailKind.NOT_FOUND, sentence) from problem
                 raise
         from dpnode import offline
 

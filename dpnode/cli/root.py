@@ -23,8 +23,11 @@ def unlock_root(home: Home, *, words_file: str | None, passphrase_file: str | No
     """The root keys of this home, asking on a terminal for what is missing.
 
     Errors:
-        Problem: NEEDS_PERSON when something must be typed and nobody is there; else as `with_root`.
+        Problem: NOT_FOUND where there is no node; NEEDS_PERSON when something must be typed and nobody is there; else
+            as `with_root`.
     """
+    if not (home.keys / "identity").exists():
+        raise Problem(FailKind.NOT_FOUND, f"there is no node in {home.root}: run 'dpnode init' first")
     if words_file is not None or sealed_root(home) is None:
         return with_root(home, words=read_words(words_file))
     return with_root(home, passphrase=given_passphrase(home, passphrase_file))

@@ -32,7 +32,7 @@ def party(value: Any) -> str:
     if not isinstance(value, Mapping):
         return ident(value)
     called, identity = value.get("name", ""), ident(value.get("id", ""))
-    return f"{safe_name(called)} ({identity})" if called else identity
+    return f"{safe_name(called)} ({identity})" if called and identity else safe_name(called) or identity
 
 
 def when(ms: Any) -> str:

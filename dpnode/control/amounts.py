@@ -17,6 +17,7 @@ DIGITS_MAX = 16
 INTEGER_MAX = 2**53 - 1
 DECIMALS_MAX = 9
 
+_HUGE = re.compile(r"\s*[0-9]{17,}(\.[0-9]*)?\s+\S.*")
 _WRITTEN = re.compile(r"\s*([0-9]{1,16})(?:\.([0-9]{1,9}))?\s+(\S.*?)\s*")
 _KINDS = {"units": "units", "output": "output"}
 
@@ -59,6 +60,8 @@ def parse_amount(text: str) -> Amount:
         Problem: USAGE, when it is none.
     """
     found = _WRITTEN.fullmatch(text)
+    if found is None and _HUGE.fullmatch(text):
+        raise Problem(FailKind.USAGE, f"the amount is larger than the ledger can hold ({INTEGER_MAX})")
     if found is None:
         raise Problem(FailKind.USAGE, f'{text[:60]!r} is not an amount; write it like "12.50 EUR@founder"')
     whole, part, thing = found[1], found[2] or "", found[3]

@@ -37,6 +37,7 @@ FAMILIES = {
     "credit": "credits",
     "job": "work",
     "member": "membership",
+    "motion": "motion",
     "share": "shares",
 }
 """What owners call a family -> the first word of its operations, which is taken as well."""

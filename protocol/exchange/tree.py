@@ -99,8 +99,13 @@ def _form_of(text: str) -> Form | None:
     starts = [line[:_SHOWN_OF_A_LINE] for line in stripped if line and not line.startswith("#")][:_SHOWN_OF_A_FILE]
     toml = sum(1 for line in starts if _TOML_LINE.fullmatch(line))
     yaml = sum(1 for line in starts if _YAML_LINE.fullmatch(line))
-    if start.startswith("[") and (toml == 0 or start[1:].lstrip()[:1] in tuple('{"]')):
-        return Form.JSON
+    if start.startswith("["):
+        inside = start[1:].lstrip()[:1]
+        if inside in tuple('{"]'):
+            return Form.JSON
+        if toml == 0:
+            # A letter begins the name of a table, which nobody closed.
+            return Form.TOML if inside.isalpha() else Form.JSON
     if toml == 0 and yaml == 0:
         return None
     return Form.TOML if toml >= yaml else Form.YAML

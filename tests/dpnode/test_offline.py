@@ -150,7 +150,7 @@ def test_the_journal_comes_in_pages_that_miss_nothing(village: Village) -> None:
 def test_an_unknown_family_names_those_there_are(village: Village) -> None:
     failed = village.fails(LedgerJournal(family="wrok"))
     assert failed.kind is FailKind.USAGE
-    assert "asset, credit, job, member, share" in failed.sentence
+    assert "asset, credit, job, member, motion, share" in failed.sentence
 
 
 def test_blocks_come_newest_first_with_their_leader(village: Village) -> None:

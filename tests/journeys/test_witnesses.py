@@ -147,7 +147,7 @@ def seat(founder: Node, guests: Sequence[Node], voters: Sequence[Node]) -> None:
         motion = founder.ask(MotionOpen(kind="seat", member=guest.name), within_s=LONG_S)
         assert motion["binding"] == "final", motion
         for voter in (founder, *voters):
-            until(lambda voter=voter: knows(voter, motion["id"]), f"{voter.name} to know the motion")
+            until(lambda voter=voter, motion=motion: knows(voter, motion["id"]), f"{voter.name} to know the motion")
             said = voter.ask(MotionVote(id=motion["id"], yes=True))
         until(lambda guest=guest: any("witness accept" in one for one in guest.status()["reminders"]), f"{said}")
         taken_seat = guest.ask(WitnessAccept())

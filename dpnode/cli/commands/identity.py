@@ -82,15 +82,16 @@ def _new_passphrase(path: str | None) -> str | None:
         return read_secret(Path(path), "passphrase")
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         return None
-    given: str = click.prompt(
-        "Passphrase for the root key (empty: none)",
-        hide_input=True,
-        confirmation_prompt=True,
-        default="",
-        show_default=False,
-        err=True,
-    )
-    return given or None
+    while given := _typed("Passphrase for the root key (empty: none)"):
+        if given == _typed("The same again"):
+            return given
+        click.echo("these two differ", err=True)
+    return None
+
+
+def _typed(what: str) -> str:
+    given: str = click.prompt(what, hide_input=True, default="", show_default=False, err=True)
+    return given
 
 
 def _full_id(member: Fields) -> str:
@@ -154,6 +155,12 @@ def words(run: Run, confirm: str | None, passphrase_file: str | None) -> None:
     if confirm is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
         run.show({"words": all_words, "confirmed": False}, _words)
         return
+    if run.dry_run and confirm is None:
+        said = (
+            "Dry run: you would see your 24 words, be asked for two of them, and the root key would leave this machine."
+        )
+        run.show({"dry_run": True, "confirmed": False}, lambda _: [Note(text=said)])
+        return
     if confirm is None:
         run.show({"words": all_words, "confirmed": False}, _words)
         confirm = _ask_back(secrets.SystemRandom().sample(range(1, len(all_words) + 1), ASKED_WORDS))
@@ -203,7 +210,6 @@ def nodes(run: Run, member: str | None) -> None:
             Table(
                 columns=(
                     Column(title="Peer", key="peer"),
-                    Column(title="Since", key="since_ms", shape=shapes.when),
                     Column(title="This machine", key="here", shape=shapes.yes),
                 ),
                 rows=value.get("nodes", []),

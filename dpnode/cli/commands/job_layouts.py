@@ -22,6 +22,7 @@ def written(value: Fields) -> Iterator[Block]:
     yield facts(
         value,
         ("Job", "job", shapes.ident),
+        ("Call", "call", shapes.ident),
         ("Provider", "provider", shapes.party),
         ("Price", "price", shapes.price),
         ("Delivers by", "deliver_by_ms", shapes.when),
@@ -29,6 +30,9 @@ def written(value: Fields) -> Iterator[Block]:
         (f"State{now}", "state", str),
         (f"Paid{now}", "paid", shapes.price),
         (f"Held{now}" if now else "Still held", "held", shapes.price),
+        ("State then", "state_then", str),
+        ("Paid then", "paid_then", shapes.price),
+        ("Held then", "held_then", shapes.price),
         ("Fee", "fee", shapes.price),
         ("Entry", "entry", shapes.ident),
         ("Binding", "binding", str),

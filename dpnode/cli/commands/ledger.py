@@ -112,7 +112,7 @@ def owners(value: Fields) -> Iterator[Block]:
 )
 @click.option("--job", help="Only this job's.")
 @click.option("--member", help="Only what this member signed.")
-@click.option("--family", help="Only this kind of operation: work, credit, asset, share, member.")
+@click.option("--family", help="Only these: job, credit, asset, share, member, motion.")
 @click.option("--before", "before_height", type=click.IntRange(1), help="Only below this height.")
 @click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=30, show_default=True)
 def journal(

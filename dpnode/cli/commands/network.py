@@ -1,6 +1,7 @@
 """`dpnode network`: found, invite, uninvite, invitations, join, show, members."""
 
 import re
+import time
 from collections.abc import Iterator
 
 import click
@@ -50,7 +51,7 @@ def _entered(value: Fields) -> Iterator[Block]:
     yield facts(
         value,
         ("Network", "network", shapes.party),
-        ("Id", "network", lambda network: str(network["id"])),
+        ("Id", "network", lambda network: str(network.get("id", "given when it is founded"))),
         ("Member", "member", shapes.party),
         ("Sponsor", "sponsor", shapes.party),
         ("Height", "height", shapes.count),
@@ -150,12 +151,24 @@ def join(
     if invitation is None:
         with click.open_file(str(path), encoding="utf-8") as file:
             invitation = file.read(16_384)
-    found = _invitation_in(invitation)
+    found = _readable(_invitation_in(invitation))
     root = unlock_root(run.home, words_file=words_file, passphrase_file=passphrase_file)
     run.ask(
         NetworkJoin(invitation=found, root_seed=root.root_0_seed, wait_ms=wait_ms, dry_run=run.dry_run),
         _entered,
     )
+
+
+def _readable(invitation: str) -> str:
+    """The same; raises `Problem` where it is damaged or has ended, before anybody types a passphrase."""
+    from ledger.errors import RemoteError
+    from protocol.joining import read_invitation
+
+    try:
+        read_invitation(invitation, time.time_ns() // 1_000_000)
+    except RemoteError as problem:
+        raise Problem(FailKind.REFUSED, problem.reason) from problem
+    return invitation
 
 
 def _invitation_in(text: str) -> str:

@@ -60,11 +60,12 @@ def up_command(run: Run, foreground: bool) -> None:
 def _check_start(home: Home) -> None:
     """Raise the `Problem` a start would meet in settings, policy, keys and ports; the ledger is not read."""
     from config.parse import ConfigWrong, load
+    from config.settings import Settings
     from dpnode.assembly import read_policy
     from dpnode.identity.identity import Identity
 
     try:
-        settings = load(home.config)
+        settings = load(home.config) if home.config.exists() else Settings()
     except ConfigWrong as wrong:
         raise Problem(FailKind.FAILED, "\n".join(wrong.problems)) from wrong
     read_policy(settings, home.root)

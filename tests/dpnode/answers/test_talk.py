@@ -16,11 +16,17 @@ from dpnode.control.questions.job import (
     InboxShow,
     JobAward,
     JobCall,
+    JobCancel,
     JobCounter,
+    JobDeliver,
+    JobFail,
+    JobReceive,
     JobShow,
     Why,
 )
 from dpnode.errors import FailKind
+from dpnode.node import Node
+from protocol.negotiation.initiator import Calling
 from tests.dpnode.answers.nodes import asked, refused, until, until_heard
 from tests.dpnode.answers.trade import PRINTER, WANTED, HeldStore, trading
 
@@ -192,3 +198,37 @@ async def test_a_provider_asked_too_soon_is_asked_again_with_the_date_it_could(t
         problem = await refused(ada, JobCounter(id=call, deliver_by_ms=now().wall_ms + 9 * DAY_MS))
         assert "this call is refused" in problem.sentence
         assert bob.core.conversation.negotiation.deals()[0].rounds == 1
+
+
+async def test_a_dry_run_of_taking_a_call_back_tells_that_it_still_stands(tmp_path: Path) -> None:
+    async with trading(tmp_path) as trade:
+        ada = trade.ada
+        idle = await trade.proposed()
+        told = await asked(ada, JobCancel(id=idle, dry_run=True))
+        assert (told["state"], told["state_then"]) == (calls(ada)[-1].state.value, "withdrawn")
+        assert (await asked(ada, JobCancel(id=idle)))["state"] == "withdrawn"
+        assert (await refused(ada, JobCancel(id=idle, dry_run=True))).kind is FailKind.REFUSED
+
+
+async def test_dry_runs_of_a_job_tell_what_is_paid_now_and_what_would_be(tmp_path: Path) -> None:
+    async with trading(tmp_path) as trade:
+        ada, bob = trade.ada, trade.bob
+        call = await trade.proposed()
+        job = (await asked(ada, InboxApprove(id=call)))["job"]
+        await until(bob, lambda: bob.core.chain.head.height >= ada.core.chain.head.height)
+        failing = await asked(bob, JobFail(id=job, reason="broke", dry_run=True))
+        assert (failing["state"], failing["state_then"]) == ("awarded", "failed") and "held_then" not in failing
+        await asked(bob, JobDeliver(id=job))
+        await until(ada, lambda: ada.core.chain.head.height >= bob.core.chain.head.height)
+        receiving = await asked(ada, JobReceive(id=job, dry_run=True))
+        assert receiving["state"] == "delivered" and receiving["paid"][0]["amount"] == 0
+        assert receiving["paid_then"] == receiving["held"]
+        received = await asked(ada, JobReceive(id=job))
+        assert (received["state"], received["paid"]) == (receiving["state_then"], receiving["paid_then"])
+        (proposal,) = (row["id"] for row in (await asked(ada, JobShow(id=call)))["proposals"])
+        again = await refused(ada, JobAward(proposals=(proposal,)))
+        assert again.sentence == f"this call is awarded already: {job}"
+
+
+def calls(node: Node) -> list[Calling]:
+    return list(node.core.conversation.negotiation.calls())

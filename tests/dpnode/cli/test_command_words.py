@@ -16,6 +16,7 @@ from dpnode.control.questions.network import NetworkJoin
 from dpnode.control.server import Responder
 from dpnode.identity.words import entropy_of
 from dpnode.paths import Home
+from protocol.joining import Invitation, write_invitation
 from tests.dpnode.cli.conftest import Run
 from tests.dpnode.control.answering import answering
 
@@ -96,11 +97,29 @@ def test_an_invitation_is_found_in_what_invite_printed(home: Home, run: Run, tmp
 
     run("init")
     saved = tmp_path / "saved.txt"
-    saved.write_text("dpnode-invite-1-abc\n  def\n\nEnds  2026-11-29\n")
+    made = write_invitation(
+        Invitation(
+            network=bytes(32),
+            peer=b"\x00",
+            addresses=("/ip4/127.0.0.1/tcp/1",),
+            seed=bytes([1]) * 32,
+            until_ms=2**42,
+            height=0,
+            block=bytes(32),
+            certificate=b"",
+        )
+    )
+    saved.write_text(f"{made[:40]}\n  {made[40:]}\n\nEnds  2026-11-29\n")
     with answering(home, answer):
         assert run("network", "join", "--file", str(saved))[0] == 0
     (question,) = asked
-    assert isinstance(question, NetworkJoin) and question.invitation == "dpnode-invite-1-abcdef"
+    assert isinstance(question, NetworkJoin) and question.invitation == made
+
+
+def test_a_damaged_invitation_is_told_before_a_passphrase_is_asked_for(run: Run) -> None:
+    run("init")
+    status, _, err = run("network", "join", "dpnode-invite-1-abcdef")
+    assert status == 5 and "invitation" in err
 
 
 @pytest.mark.parametrize(("written", "units"), [("250000", 250_000), ("250,000", 250_000), ("12.5%", 125_000)])

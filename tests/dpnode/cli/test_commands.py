@@ -113,6 +113,7 @@ def test_each_kind_of_failure_has_its_exit_status_and_its_sentence(home: Home, r
 
 
 def test_without_a_daemon_a_command_says_how_to_start_one(run: Run, home: Home) -> None:
+    run("init")
     status, out, err = run("peers")
     assert (status, out) == (3, "")
     assert err == f"dpnode: no daemon is running for {home.root}\ndpnode: start it with: dpnode up\n"

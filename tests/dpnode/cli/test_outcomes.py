@@ -1,5 +1,8 @@
 """How a command ends that waited: with 0 only where what was waited for came."""
 
+import json
+import socket
+
 import click
 import pytest
 
@@ -90,3 +93,80 @@ def test_the_help_of_every_group_shows_how_it_is_used(name: str, run: Run, capsy
     lines = examples_of(made)
     assert lines and all(line.startswith(f"dpnode {name}") for line in lines)
     assert lines[0] in made.get_help(click.Context(made))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "status",
+        "peers",
+        "inbox",
+        "network found Town",
+        "network join dpnode-invite-1-a",
+        "credit issue 5\u00a0EUR",
+        "up",
+    ],
+)
+def test_a_home_in_which_there_is_no_node_is_told_to_make_one(home: Home, run: Run, words: str) -> None:
+    ended, _, err = run(*(word.replace("\u00a0", " ") for word in words.split(" ")))
+    # A damaged invitation is told first: it would be as damaged with a node.
+    assert (ended, "dpnode init" in err) == ((5, False) if "join" in words else (4, True))
+
+
+def test_the_policy_file_is_checked_with_the_settings_and_named(home: Home, run: Run) -> None:
+    run("init")
+    text = home.config.read_text().replace('overrides = ""', 'overrides = "mine.toml"')
+    assert "mine.toml" in text
+    home.config.write_text(text)
+    for content, wrong in ((None, " file "), ("[terms]\nstand_minutes = 1\n", "stand_minutes"), ("[x", "")):
+        if content is not None:
+            (home.root / "mine.toml").write_text(content)
+        for words in (("config", "check"), ("up", "--dry-run")):
+            ended, _, err = run(*words)
+            assert ended == 1 and wrong in err
+            assert "mine.toml" in err or "--dry-run" in words
+    (home.root / "mine.toml").write_text("")
+    assert run("config", "check")[0] == 0
+
+
+def test_a_dry_run_of_a_start_finds_what_the_start_would_stumble_over(home: Home, run: Run) -> None:
+    run("init")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        text = home.config.read_text()
+        home.config.write_text(text.replace("/ip4/0.0.0.0/tcp/4711", f"/ip4/127.0.0.1/tcp/{port}"))
+        ended, _, err = run("up", "--dry-run")
+        assert ended == 1 and f"port {port}" in err
+    assert run("up", "--dry-run")[0] == 0
+    config = home.config.read_text()
+    home.config.unlink()
+    assert "4711" in run("up", "--dry-run")[2] or run("up", "--dry-run")[0] == 0
+    home.config.write_text(config)
+    (home.keys / "identity").chmod(0o644)
+    assert run("up", "--dry-run")[0] == 5
+
+
+def test_a_dry_run_of_the_words_shows_none_of_them(
+    home: Home, run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("init")
+    words = json.loads(run("id", "words", "--json")[1])["words"]
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    ended, out, _ = run("id", "words", "--dry-run")
+    assert ended == 0 and "Dry run" in out and not set(words) <= set(out.split())
+
+
+def test_founding_in_a_dry_run_names_no_id_that_will_not_be(home: Home, run: Run) -> None:
+    run("init")
+    ended, out, _ = run("network", "found", "Town", "--dry-run", "--json")
+    assert ended == 0 and json.loads(out)["network"] == {"name": "Town"}
+    ended, out, _ = run("network", "found", "Town", "--dry-run")
+    assert ended == 0 and "net-" not in out and "given when it is founded" in out
+
+
+def test_an_amount_beyond_the_ledger_is_said_to_be_too_large(run: Run) -> None:
+    ended, _, err = run("credit", "issue", "99999999999999999999 EUR")
+    assert ended == 2 and "larger than the ledger can hold" in err
