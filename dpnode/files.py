@@ -264,9 +264,7 @@ async def _fetch_one(node: Node, peer: PeerId, call: bytes, named: FileNamed, pa
             file.write(chunk)
 
         try:
-            await node.net.fetch(
-                peer, encode({"call": call, "hash": named.hash}), SALT_BYTES + named.size_bytes, take
-            )
+            await node.net.fetch(peer, encode({"call": call, "hash": named.hash}), SALT_BYTES + named.size_bytes, take)
             file.flush()
             os.fsync(file.fileno())
         except BaseException:

@@ -225,9 +225,7 @@ def build_large(
                 made = []
                 progress("entries signed and stored", i + 1, entries)
         head = builder.chain.head
-    return Large(
-        owner=owner, founded=founded, height=head.height, entries=head.entries, state_root=head.state_root
-    )
+    return Large(owner=owner, founded=founded, height=head.height, entries=head.entries, state_root=head.state_root)
 
 
 def _seed(kind: str, name: str) -> bytes:

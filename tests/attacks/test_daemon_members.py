@@ -81,7 +81,8 @@ BODIES = {
     "a map that is no message": (encode({"x": 1}), "no message"),
     "an unknown message": (encode({"t": "please"}), "no message"),
     "a message with a field too many": (
-        encode({"block": bytes(32), "height": 3, "more": 1, "t": "head"}), "no message"
+        encode({"block": bytes(32), "height": 3, "more": 1, "t": "head"}),
+        "no message",
     ),
     "keys out of order": (b"\x82\xa1t\xa4head\xa1a\x01", "no message"),
     "an integer longer than it need be": (b"\x81\xa1t\xcd\x00\x01", "no message"),
@@ -89,15 +90,18 @@ BODIES = {
     "a million empty maps": (b"\xdd\x00\x0f\x42\x3f" + b"\x80" * 999_999, "no message"),
     "text that is no UTF-8": (b"\x81\xa1t\xa2\xff\xfe", "no message"),
     "another network's hello": (
-        write_message(Hello(network=b"\x07" * 32, height=3, block=bytes(32))), "another network"
+        write_message(Hello(network=b"\x07" * 32, height=3, block=bytes(32))),
+        "another network",
     ),
     "an entry that is none": (write_message(Entries(entries=[[b"\x80", bytes(64)]])), "an entry that is none"),
     "blocks that are none": (
-        write_message(Blocks(start=1, blocks=[b"\x80" * 50], certificate=b"\x01", height=10**6)), ""
+        write_message(Blocks(start=1, blocks=[b"\x80" * 50], certificate=b"\x01", height=10**6)),
+        "",
     ),
     "talk that is none": (write_message(Talk(kind="call", body={"statement": 7})), ""),
     "a record signed by nobody": (
-        write_message(Records(records=[{"body": encode({}), "key": bytes(32), "sig": bytes(64)}])), ""
+        write_message(Records(records=[{"body": encode({}), "key": bytes(32), "sig": bytes(64)}])),
+        "",
     ),
 }
 
