@@ -6,6 +6,7 @@ come out of a decoder, and what was taken must encode to the same bytes again.
 
 from __future__ import annotations
 
+import io
 import random
 from base64 import b32decode, b32encode
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from ledger.errors import RemoteError
 from ledger.fold import choose, is_fully_signed, operation_of
 from ledger.keys import PublicKey, Signature
 from ledger.operations.work_terms import PROPOSAL, read_proposal
+from ledger.snapshot import Snapshot, chunk_pairs, write_snapshot
 from ledger.state import Overlay
 from ledger.statement import Statement, read_statement, sign_statement
 from protocol.capability.advertisement import read_advert
@@ -45,9 +47,11 @@ from protocol.messages import MESSAGES, read_message, write_message
 from protocol.negotiation.contents import CALL_FORM, COUNTER_FORM, read_call, read_intent
 from protocol.negotiation.messages import _FORMS as TALK_FORMS
 from protocol.negotiation.messages import from_value
+from tests.fuzz import returning
 from tests.fuzz.files import design, facility, snippet, texts
 from tests.fuzz.mutation import example
 from tests.fuzz.texts import DESIGNS, FACILITIES, SNIPPETS
+from tests.ledger.proving import History
 from tests.ledger.town import DAY_MS, START_MS, Person, Town, certificate
 from tests.protocol.capability.workshop import advert, router, starter
 from tests.vectors.of_bytes import VALUES
@@ -218,6 +222,38 @@ def fold_seeds() -> list[bytes]:
     return [encode(seed) for seed in seeds]
 
 
+@cache
+def history() -> History:
+    """A history whose state can be a snapshot."""
+    return History()
+
+
+def snapshot(data: bytes) -> bool:
+    """O-13 to O-16: the whole is taken only as it is; of a chunk alone, whatever is taken is written so."""
+    taken = False
+    try:
+        read = Snapshot(io.BytesIO(data).read, history().charter)
+        pairs = [pair for chunk in read.chunks() for pair in chunk]
+        assert pairs == list(history().state.raw_range(b""))
+        taken = True
+    except RemoteError:
+        pass
+    try:
+        chunk = chunk_pairs(data)
+    except RemoteError:
+        return taken
+    framed = [part for pair in chunk for one in pair for part in (len(one).to_bytes(4, "big"), one)]
+    assert b"".join(framed) == data
+    return True
+
+
+def snapshot_seeds() -> list[bytes]:
+    """A whole one, and a chunk of few pairs."""
+    made = history()
+    whole = b"".join(write_snapshot(made.standing(), made.head, lambda: made.state.raw_range(b"")))
+    return [whole, b"\0\0\0\1k\0\0\0\1v\0\0\0\2kk\0\0\0\2vv", b"\0\0\0\0\0\0\0\0"]
+
+
 # -- what machines say
 
 
@@ -367,6 +403,7 @@ HARNESSES: dict[str, Harness] = {
     "statement": Harness(statement_seeds, statement),
     "proposal": Harness(lambda: examples(PROPOSAL), of_content("proposal", read_proposal)),
     "fold": Harness(fold_seeds, fold),
+    "snapshot": Harness(snapshot_seeds, snapshot),
     "message": Harness(message_seeds, message),
     "talk": Harness(talk_seeds, talk),
     "call": Harness(lambda: examples(CALL_FORM), of_content("call", read_call)),
@@ -379,6 +416,10 @@ HARNESSES: dict[str, Harness] = {
     "invitation": Harness(invitation_seeds, invitation),
     "request": Harness(request_seeds, request),
     "replies": Harness(reply_seeds, replies),
+    "ticket": Harness(returning.ticket_seeds, returning.ticket),
+    "card": Harness(returning.card_seeds, returning.card),
+    "return": Harness(returning.request_seeds, returning.request),
+    "welcome": Harness(returning.welcome_seeds, returning.welcome),
     "okh": Harness(lambda: texts(DESIGNS), design),
     "okw": Harness(lambda: texts(FACILITIES), facility),
     "openscad": Harness(lambda: texts(SNIPPETS), snippet),
