@@ -6,6 +6,7 @@ import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from dpnode.answers.identity import key_reminders
 from dpnode.answers.inbox import waiting_rows
 from dpnode.answers.network import addresses_of
 from dpnode.answers.shown import party
@@ -92,7 +93,7 @@ def reminders(node: Node) -> list[str]:
     if clocks.is_off:
         waits = node.core.ledger.orderer.is_seated and not clocks.is_confirmed
         lines.append(clock_sentence(clocks.ahead_ms, waits=waits))
-    return [*lines, *node.reminders]
+    return [*lines, *key_reminders(node), *node.reminders]
 
 
 def clock_sentence(ahead_ms: int, *, waits: bool) -> str:
