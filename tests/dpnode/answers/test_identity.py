@@ -85,9 +85,7 @@ async def test_a_machine_that_stays_bound_after_its_key_ended_is_named(tmp_path:
         key = (await asked(ada, IdCertify(card=text, root_seed=SEEDS.seed)))["key"]
         peer = (await asked(ada, IdBind(card=text)))["peer"]
         ended = await asked(ada, IdRevoke(key=key, root_seed=SEEDS.seed))
-        assert (ended["unbound"], ended["left"]) == ([], [peer]), (
-            "the ledger joins no key with a machine"
-        )
+        assert (ended["unbound"], ended["left"]) == ([], [peer]), "the ledger joins no key with a machine"
         assert (await asked(ada, IdUnbind(peer=peer)))["binding"] == "final"
         assert (await refused(ada, IdUnbind(peer=peer))).kind is FailKind.NOT_FOUND
 
