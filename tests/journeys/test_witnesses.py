@@ -132,6 +132,38 @@ def test_a_witness_whose_votes_folder_is_gone_says_so_is_rekeyed_and_votes_again
     until(lambda: level(*nodes), "the same ledger everywhere")
 
 
+def test_a_witness_whose_votes_folder_is_an_older_one_stops_voting_and_goes_on_under_a_fresh_key(alone: Street) -> None:
+    """V-21: the others saw a vote that its journal has not."""
+    nodes = seven(alone, joiners=3)
+    founder, restored, *others = nodes
+    seat(founder, nodes[1:], voters=nodes[1:3])
+    restored.stop()
+    older = restored.home.root / "older"
+    shutil.copytree(restored.home.votes, older)
+    restored.up()
+    until(partial(votes, restored), "the witness to vote")
+    with frozen(others[0]), frozen(others[1]):
+        # Votes are cast and nothing can become final: they stay above the floor.
+        assert founder.ask(CreditIssue(amount="1.00 EUR", wait_ms=1_500))["binding"] == "recorded"
+        restored.kill()
+        shutil.rmtree(restored.home.votes)
+        older.rename(restored.home.votes)
+        restored.up()
+    until(lambda: "is not in its journal" in restored.status()["seat"].get("why", ""), "the witness to stop voting")
+    goes_on(founder)
+    told = restored.status()
+    assert any("votes no more" in line for line in told["alarms"])
+    assert any("dpnode witness rekey" in line for line in told["reminders"])
+    restored.stop()
+    restored.up()
+    assert "is not in its journal" in restored.status()["seat"]["why"], "a mark in the journal outlives a start"
+    assert restored.ask(WitnessRekey(wait_ms=LONG_MS))["binding"] == "final"
+    until(partial(votes, restored), "the witness to vote under its fresh key")
+    with frozen(others[0]):
+        goes_on(founder)
+    until(lambda: level(*nodes), "the same ledger everywhere")
+
+
 # -- what the tests above are made of
 
 
