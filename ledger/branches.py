@@ -151,6 +151,8 @@ class Branches:
         block = made.branch.block
         self._bodies[block.header.id] = block
         self._valid[block.header.id] = made.branch
+        if len(self._bodies) > BODIES_MAX:
+            self._make_room()
         return block
 
     def is_timely(self, block_id: bytes, wall_ms: int) -> bool:

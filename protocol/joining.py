@@ -7,7 +7,6 @@ entry, and asks until that is final. Whoever has no invitation gets a polite ref
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from ledger.operations.members import INVITATION_ENTRIES_MAX, key_record
 from ledger.operations.operation import Role
 from ledger.statement import sign_statement
 from protocol.inputs import PeerId
+from protocol.pasted import BadText, read_pasted, write_pasted
 
 PREFIX = "dpnode-invite-1-"
 INVITATION_BYTES_MAX = 8192
@@ -95,33 +95,17 @@ def write_invitation(invitation: Invitation) -> str:
             "until": invitation.until_ms,
         }
     )
-    checked = body + digest("invitation", body)[:4]
-    return _letters(checked)
-
-
-def _letters(checked: bytes) -> str:
-    return PREFIX + base64.b32encode(checked).decode("ascii").rstrip("=").lower()
+    return write_pasted(PREFIX, "invitation", body)
 
 
 def read_invitation(text: str, now_ms: int) -> Invitation:
     """The invitation in a string; raises `BadInvitation` with the sentence its owner reads."""
-    letters = "".join(text.split()).lower()
-    if not letters.startswith(PREFIX):
-        raise BadInvitation(f"an invitation begins with {PREFIX}")
-    packed = letters[len(PREFIX) :].upper()
-    if len(packed) > 2 * INVITATION_BYTES_MAX:
-        raise BadInvitation("this is too long for an invitation")
     try:
-        checked = base64.b32decode(packed + "=" * (-len(packed) % 8))
-    except ValueError:
-        raise BadInvitation("the invitation is damaged: copy all of it, and nothing else") from None
-    body, check = checked[:-4], checked[-4:]
-    # The last letter of base32 has bits that mean nothing; only one spelling is taken.
-    if digest("invitation", body)[:4] != check or _letters(checked) != letters:
-        raise BadInvitation("the invitation is damaged: copy all of it, and nothing else")
-    try:
+        body = read_pasted(text, PREFIX, "invitation", what="an invitation", bytes_max=INVITATION_BYTES_MAX)
         value = decode(body, bytes_max=INVITATION_BYTES_MAX)
         _INVITATION.check(value)
+    except BadText as problem:
+        raise BadInvitation(problem.reason) from None
     except RemoteError as problem:
         raise BadInvitation(f"this is no invitation: {problem.reason}") from None
     if value["until"] < now_ms:

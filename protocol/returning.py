@@ -92,7 +92,7 @@ def read_ticket(text: str) -> Ticket:
             return Ticket(
                 network=one.network, peer=one.peer, addresses=one.addresses, height=one.height, block=one.block
             )
-        body = read_pasted(text, TICKET_BEGINS, "ticket", what="ticket", bytes_max=TEXT_BYTES_MAX)
+        body = read_pasted(text, TICKET_BEGINS, "ticket", what="a ticket", bytes_max=TEXT_BYTES_MAX)
         value = decode(body, bytes_max=TEXT_BYTES_MAX)
         _TICKET.check(value)
     except BadText:
@@ -147,7 +147,7 @@ def write_card(card: Card) -> str:
 
 def read_card(text: str) -> Card:
     """The card in a string, both its signatures checked; raises `BadText`."""
-    body = read_pasted(text, CARD_BEGINS, "machine-card", what="machine card", bytes_max=TEXT_BYTES_MAX)
+    body = read_pasted(text, CARD_BEGINS, "machine-card", what="a machine card", bytes_max=TEXT_BYTES_MAX)
     try:
         value = decode(body, bytes_max=TEXT_BYTES_MAX)
         _CARD.check(value)
@@ -281,9 +281,14 @@ def read_return(chain: Chain, data: bytes, guest: PeerId, host: PeerId) -> Retur
     """A request that may be answered (P-59); raises `Declined` with what the guest is told."""
     try:
         value: Any = decode(data, bytes_max=REQUEST_BYTES_MAX)
-        kind = value.pop("t")
-        _REQUESTS[kind].check(value)
+        kind = value.pop("t") if isinstance(value, dict) and "t" in value else ""
+        form = _REQUESTS.get(kind) if isinstance(kind, str) else None
+        if form is None:
+            raise Declined("there is no such request")
+        form.check(value)
         entry = entry_from_value(value["entry"]) if kind == "restore" else None
+    except Declined:
+        raise
     except RemoteError as problem:
         raise Declined(f"the request is malformed: {problem.reason}") from None
     if value["network"] != chain.network:

@@ -24,7 +24,7 @@ from ledger.errors import RemoteError
 from ledger.fold import last_sequence
 from ledger.keys import SigningKey
 from ledger.names import Kind, show_id
-from ledger.operations.members import member_record
+from ledger.operations.members import key_standing, member_record
 from ledger.operations.membership import peer_id_of
 from protocol.returning import Card, Ticket, binding, certifying, read_card, rotating, write_ticket
 
@@ -106,6 +106,14 @@ async def ticket(node: Node, question: IdTicket, responder: Responder) -> Answer
         block=head.block,
     )
     return Done(value={"ticket": write_ticket(made), "height": head.height, "addresses": list(made.addresses)})
+
+
+def key_reminders(node: Node) -> list[str]:
+    """That this machine's key was ended, so that whoever sits before it knows why nothing is taken any more."""
+    standing = key_standing(node.core.chain.state, node.identity.working.public)
+    if standing is None or "ended" not in standing:
+        return []
+    return ["this machine's working key was ended: it signs nothing more here. A new home restored from the words can"]
 
 
 def _card(node: Node, text: str) -> Card:

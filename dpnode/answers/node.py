@@ -6,9 +6,10 @@ import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from dpnode.answers.identity import key_reminders
 from dpnode.answers.inbox import waiting_rows
 from dpnode.answers.network import addresses_of
-from dpnode.answers.shown import party
+from dpnode.answers.shown import name_of, party
 from dpnode.answers.witness import seat_reminders, seat_shown, withstands
 from dpnode.belonging import lost
 from dpnode.checking import is_own_witness
@@ -52,6 +53,9 @@ async def status(node: Node, question: Status, responder: Responder) -> Answer:
     if node.parts is not None and node.founded is not None:
         core = node.core
         chain = core.chain
+        if name_of(chain.state, node.identity.member):
+            # A home restored from words does not know the name itself.
+            value["member"] = party(chain.state, node.identity.member)
         value |= {
             "network": {"id": show_id(Kind.NETWORK, chain.network), "name": chain.charter.name},
             "height": chain.head.height,
@@ -94,7 +98,7 @@ def reminders(node: Node) -> list[str]:
     if clocks.is_off:
         waits = node.core.ledger.orderer.is_seated and not clocks.is_confirmed
         lines.append(clock_sentence(clocks.ahead_ms, waits=waits))
-    return [*lines, *node.reminders]
+    return [*lines, *key_reminders(node), *node.reminders]
 
 
 def clock_sentence(ahead_ms: int, *, waits: bool) -> str:

@@ -13,7 +13,6 @@ import os
 import shutil
 from pathlib import Path
 
-from dpnode.errors import FailKind, Problem
 from dpnode.identity.private_files import read_private, sync_folder, write_private
 from dpnode.paths import FOLDER_MODE, Home
 from dpnode.store.journal import NAME, open_journal
@@ -24,14 +23,16 @@ SEED_BYTES = 32
 
 
 def voting_key_in(folder: Path) -> SigningKey | None:
-    """The voting key in a folder, whole or not; None where there is none. Raises `Problem` for a file that is none."""
+    """The voting key in a folder, whole or not; None where there is none that can be used.
+
+    Raises `Problem` for a file that others can read.
+    """
     path = folder / SEED
     if not path.exists():
         return None
     seed = read_private(path)
-    if len(seed) != SEED_BYTES:
-        raise Problem(FailKind.FAILED, f"the key file {path} is damaged: {len(seed)} bytes instead of {SEED_BYTES}")
-    return SigningKey(seed)
+    # A damaged one is as good as none: the seat gets a fresh key.
+    return SigningKey(seed) if len(seed) == SEED_BYTES else None
 
 
 def has_journal(folder: Path) -> bool:

@@ -178,7 +178,9 @@ class Book:
                 return
             self.cast(certificate.view, VoteKind.FINALIZE, certificate.block, now)
         if certificate.view >= self.view:
-            if certificate.kind is VoteKind.NULLIFY:
+            # A notarization that came after we had given up cannot make its view final by our vote: too fast as well.
+            gave_up = self.signer is not None and self.signer.has_cast(certificate.view, VoteKind.NULLIFY)
+            if certificate.kind is VoteKind.NULLIFY or gave_up:
                 self.pace.ended(in_vain=True)
             self.enter(certificate.view + 1, now)
 

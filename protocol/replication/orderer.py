@@ -12,7 +12,7 @@ from typing import assert_never
 
 from ledger.block import Block
 from ledger.branches import Branches
-from ledger.canonical import Value
+from ledger.canonical import INTEGER_MAX, Value
 from ledger.chain import Advance, Chain
 from ledger.consensus import words
 from ledger.consensus.replica import Replica
@@ -42,6 +42,13 @@ class Memory:
     """(epoch, view): what was final when the journal was begun anew."""
     halted: str = ""
     """Why the key signs nothing more."""
+
+    def floor(self, epoch: int) -> int:
+        """The view of an epoch up to which nothing may be signed: every one where a later epoch is spoken of."""
+        epochs = [epoch, *(at for at, _ in self.floors), *(vote.epoch for vote in self.votes)]
+        if max(epochs) > epoch:
+            return INTEGER_MAX
+        return max((view for at, view in self.floors if at == epoch), default=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,8 +230,9 @@ class Orderer:
         )
         # An older database may have to come back here: what the journal holds of any epoch is given back in its turn.
         memory = self._voter.memory
-        floor = max((view for epoch, view in memory.floors if epoch == head.epoch), default=0)
-        replica.restore(floor=floor, certificates=memory.certificates, blocks=memory.blocks, votes=memory.votes)
+        replica.restore(
+            floor=memory.floor(head.epoch), certificates=memory.certificates, blocks=memory.blocks, votes=memory.votes
+        )
         self._replica, self._is_alone = replica, len(chain.voting_keys) == 1
 
     def _other_epoch(self, peer: PeerId, now: Now) -> list[Effect]:

@@ -32,6 +32,7 @@ ORDER = (
     "finality_single",
     "finality_single_p99",
     "finality_one_down",
+    "simulation_volume",
 )
 """As the issue's table has them."""
 

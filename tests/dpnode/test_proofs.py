@@ -198,7 +198,7 @@ def test_what_shows_the_next_witnesses_is_kept_in_the_transaction_that_closes_an
         entries=(),
         outcomes=(),
     )
-    step = Advance(blocks=(block,), settled=settled, head=chain._after(block, settled, view, 0))
+    step = Advance(blocks=(block,), settled=settled, head=chain._after(block, settled, view, 0, closes=True))
     commit = step_commit(chain, step, grown.certificate(step))
     [(kind, number, kept)] = commit.kept
     assert (kind, number) == (KEPT_EPOCH_END, (1).to_bytes(8, "big")) and kept is not None

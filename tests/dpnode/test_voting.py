@@ -101,6 +101,21 @@ def test_among_several_an_older_database_waits_until_it_has_caught_up() -> None:
     assert not peer.orderer._replica.may_vote  # type: ignore[union-attr]
 
 
+def test_a_database_of_an_epoch_that_the_journal_knows_to_be_over_votes_no_more_in_it() -> None:
+    """V-10, V-22: its votes of that epoch may be gone from the journal."""
+    later = remembered(witnessed(1).disk.journal).votes[0]
+    over = records_of(Journal(certificates=(), blocks=(), votes=(replace(later, epoch=2),)))
+    for records in ([floor_record(2, 0)], over):
+        chain = Chain.founded(witnessed(1).founded.charter)[0]
+        voter = voter_of(chain, ANN.voting, records)
+        assert voter.key is None and "backup" in voter.why
+        town = Town(people=4, witnesses=4)
+        peer = seated(town, voter_records=records)
+        assert peer.orderer._replica._book.signed_floor > 2**52  # type: ignore[union-attr]
+    assert Memory(floors=((1, 4), (2, 7))).floor(2) == 7
+    assert Memory(floors=((1, 4),)).floor(2) == 0
+
+
 def seated(town: Town, voter_records: list[Record]) -> LedgerPeer:
     ada = town.people[0]
     voter = voter_of(town.chain, Person(0).voting, voter_records)

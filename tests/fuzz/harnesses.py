@@ -6,50 +6,38 @@ come out of a decoder, and what was taken must encode to the same bytes again.
 
 from __future__ import annotations
 
+import io
 import random
-from base64 import b32decode, b32encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from ledger.block import read_block, write_block
-from ledger.canonical import NotCanonical, decode, digest, encode
-from ledger.charter import founding_id, read_charter
+from ledger.canonical import NotCanonical, decode, encode
+from ledger.charter import read_charter
 from ledger.consensus.votes import read_certificate, write_certificate
 from ledger.entry import entry_from_value, entry_to_value, sign_entry
 from ledger.errors import RemoteError
 from ledger.fold import choose, is_fully_signed, operation_of
 from ledger.keys import PublicKey, Signature
 from ledger.operations.work_terms import PROPOSAL, read_proposal
+from ledger.snapshot import Snapshot, chunk_pairs, write_snapshot
 from ledger.state import Overlay
 from ledger.statement import Statement, read_statement, sign_statement
 from protocol.capability.advertisement import read_advert
 from protocol.capability.functions import definition_from_bytes
-from protocol.joining import (
-    PREFIX,
-    Declined,
-    Invitation,
-    ask,
-    charter_reply,
-    join_request,
-    outcome_reply,
-    read_charter_reply,
-    read_invitation,
-    read_next_number,
-    read_outcome,
-    read_request,
-    write_invitation,
-)
 from protocol.messages import MESSAGES, read_message, write_message
 from protocol.negotiation.contents import CALL_FORM, COUNTER_FORM, read_call, read_intent
 from protocol.negotiation.messages import _FORMS as TALK_FORMS
 from protocol.negotiation.messages import from_value
+from tests.fuzz import joining, returning
 from tests.fuzz.files import design, facility, snippet, texts
 from tests.fuzz.mutation import example
 from tests.fuzz.proofs import proof, proof_seeds
 from tests.fuzz.texts import DESIGNS, FACILITIES, SNIPPETS
-from tests.ledger.town import DAY_MS, START_MS, Person, Town, certificate
+from tests.ledger.proving import History
+from tests.ledger.town import DAY_MS, Person, Town, certificate
 from tests.protocol.capability.workshop import advert, router, starter
 from tests.vectors.of_bytes import VALUES
 from tests.vectors.of_ledger import ledger_of_blocks, operations
@@ -219,6 +207,38 @@ def fold_seeds() -> list[bytes]:
     return [encode(seed) for seed in seeds]
 
 
+@cache
+def history() -> History:
+    """A history whose state can be a snapshot."""
+    return History()
+
+
+def snapshot(data: bytes) -> bool:
+    """O-13 to O-16: the whole is taken only as it is; of a chunk alone, whatever is taken is written so."""
+    taken = False
+    try:
+        read = Snapshot(io.BytesIO(data).read, history().charter)
+        pairs = [pair for chunk in read.chunks() for pair in chunk]
+        assert pairs == list(history().state.raw_range(b""))
+        taken = True
+    except RemoteError:
+        pass
+    try:
+        chunk = chunk_pairs(data)
+    except RemoteError:
+        return taken
+    framed = [part for pair in chunk for one in pair for part in (len(one).to_bytes(4, "big"), one)]
+    assert b"".join(framed) == data
+    return True
+
+
+def snapshot_seeds() -> list[bytes]:
+    """A whole one, and a chunk of few pairs."""
+    made = history()
+    whole = b"".join(write_snapshot(made.standing(), made.head, lambda: made.state.raw_range(b"")))
+    return [whole, b"\0\0\0\1k\0\0\0\1v\0\0\0\2kk\0\0\0\2vv", b"\0\0\0\0\0\0\0\0"]
+
+
 # -- what machines say
 
 
@@ -257,98 +277,6 @@ def talk_seeds() -> list[bytes]:
     return [encode([kind, example(form, dice)]) for kind, form in TALK_FORMS.items() for _ in range(3)]
 
 
-@cache
-def invitation_made() -> Invitation:
-    """An invitation into the town."""
-    made = town()
-    return Invitation(
-        network=made.network,
-        peer=Person(0).peer,
-        addresses=("/ip4/127.0.0.1/tcp/4001",),
-        seed=(b"invite 9" + bytes(32))[:32],
-        until_ms=START_MS + DAY_MS,
-        height=made.chain.head.height,
-        block=made.chain.head.block,
-        certificate=b"",
-    )
-
-
-def invitation(data: bytes) -> bool:
-    """P-50: bytes are read as text, and as a body that was put behind the prefix with the right check."""
-    taken = False
-    for text in (data.decode("utf-8", "replace"), wrapped(data)):
-        try:
-            read = read_invitation(text, START_MS)
-        except RemoteError:
-            continue
-        taken = True
-        assert read_invitation(write_invitation(read), START_MS) == read
-    return taken
-
-
-def wrapped(body: bytes) -> str:
-    """Any body as an invitation's text."""
-    return PREFIX + b32encode(body + digest("invitation", body)[:4]).decode().rstrip("=").lower()
-
-
-def invitation_seeds() -> list[bytes]:
-    """The text, and its body."""
-    text = write_invitation(invitation_made())
-    packed = text[len(PREFIX) :].upper()
-    return [text.encode(), b32decode(packed + "=" * (-len(packed) % 8))[:-4]]
-
-
-def request(data: bytes) -> bool:
-    """P-51."""
-    made = town()
-    try:
-        read_request(made.chain, data, Person(9).peer, Person(0).peer)
-    except Declined:
-        return False
-    return True
-
-
-def request_seeds() -> list[bytes]:
-    """One of every request."""
-    made, asked = town(), invitation_made()
-    joining = made.entry(Person(9).invite, "membership.join/1", made.joining(Person(9)))
-    return [
-        ask("charter", asked, Person(9).peer),
-        ask("outcome", asked, Person(9).peer, entry=bytes(32)),
-        join_request(asked, Person(9).peer, joining),
-    ]
-
-
-def replies(data: bytes) -> bool:
-    """P-52."""
-    taken = 0
-    for read in (
-        lambda: read_charter_reply(data, invitation_made()),
-        lambda: read_next_number(data),
-        lambda: read_outcome(data),
-    ):
-        try:
-            read()
-        except RemoteError:
-            continue
-        taken += 1
-    return taken > 0
-
-
-def reply_seeds() -> list[bytes]:
-    """A charter's reply and outcomes."""
-    made = town()
-    signatures: dict[bytes, bytes] = {
-        person.id: person.root.sign(founding_id(made.network)) for person in made.people[:4]
-    }
-    return [
-        charter_reply(made.chain, signatures, bytes(32)),
-        charter_reply(made.chain, signatures, made.people[0].working.public),
-        outcome_reply("pending"),
-        outcome_reply("final", "member.bad-key", 7),
-    ]
-
-
 def definition(data: bytes) -> bool:
     """C-4."""
     try:
@@ -369,6 +297,7 @@ HARNESSES: dict[str, Harness] = {
     "proof": Harness(proof_seeds, proof),
     "proposal": Harness(lambda: examples(PROPOSAL), of_content("proposal", read_proposal)),
     "fold": Harness(fold_seeds, fold),
+    "snapshot": Harness(snapshot_seeds, snapshot),
     "message": Harness(message_seeds, message),
     "talk": Harness(talk_seeds, talk),
     "call": Harness(lambda: examples(CALL_FORM), of_content("call", read_call)),
@@ -378,9 +307,13 @@ HARNESSES: dict[str, Harness] = {
         of_content("advert", read_advert),
     ),
     "definition": Harness(lambda: [one.definition.to_bytes() for one in starter()], definition),
-    "invitation": Harness(invitation_seeds, invitation),
-    "request": Harness(request_seeds, request),
-    "replies": Harness(reply_seeds, replies),
+    "invitation": Harness(joining.invitation_seeds, joining.invitation),
+    "request": Harness(joining.request_seeds, joining.request),
+    "replies": Harness(joining.reply_seeds, joining.replies),
+    "ticket": Harness(returning.ticket_seeds, returning.ticket),
+    "card": Harness(returning.card_seeds, returning.card),
+    "return": Harness(returning.request_seeds, returning.request),
+    "welcome": Harness(returning.welcome_seeds, returning.welcome),
     "okh": Harness(lambda: texts(DESIGNS), design),
     "okw": Harness(lambda: texts(FACILITIES), facility),
     "openscad": Harness(lambda: texts(SNIPPETS), snippet),

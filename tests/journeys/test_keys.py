@@ -106,6 +106,7 @@ def test_who_lost_a_machine_comes_back_from_the_words_pays_and_ends_the_old_keys
     assert new.ask(IdReturn(ticket=ticket(cleo), entropy=new.entropy, dry_run=True))["dry_run"]
     back = new.ask(IdReturn(ticket=ticket(cleo), entropy=new.entropy))
     assert back["member"] == {"id": bob.status()["member"]["id"], "name": "bob"}
+    assert new.status()["member"]["name"] == "bob", "the ledger knows the name, the new home did not"
     assert credit(new) == before
     assert new.ask(CreditPay(member="ada", amount="20 EUR"))["binding"] == "final"
     assert machines(ada) == {old, new.status()["peer"]}, "both are bob's"

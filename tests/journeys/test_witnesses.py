@@ -7,11 +7,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dpnode.control.questions.holdings import CreditIssue, CreditOpen, CreditPay
 from dpnode.control.questions.ledger import LedgerBlocks, LedgerVerify
-from dpnode.control.questions.motion import MotionOpen, MotionVote
+from dpnode.control.questions.motion import MotionList, MotionOpen, MotionVote
 from dpnode.control.questions.network import NetworkShow, NetworkWitnesses
 from dpnode.control.questions.witness import WitnessAccept, WitnessRekey, WitnessResign
 from dpnode.errors import FailKind, Problem
@@ -19,21 +20,26 @@ from tests.journeys.kills import Payments, Thread, lost
 from tests.journeys.nodes import Node, Street, level, until
 
 ENTRIES = 2_000
+AT_ONCE = 2
+"""Commands under way at each of four members."""
 LIMITS = {"day_entries": 1_000_000, "day_bytes": 1 << 40, "motions_open": 8, "vote_after_ms": 0}
 """Every member has a vote from the first day; one member opens all motions here."""
 LONG_S = 60.0
 """For what waits for everything that is pending, on two busy cores."""
+LONG_MS = 60_000
 
 
 @dataclass(slots=True)
 class Payer(Payments):
     """Pays without waiting for finality nine times in ten, as often as it is told."""
 
+    name: str = ""
+
     def pay_so_often(self, times: int, paid: threading.Semaphore) -> None:
         """Pay; each payment that was acknowledged is counted in `paid`."""
         while times:
             self.count += 1
-            note = f"{self.node.name} {self.count}"
+            note = f"{self.name} {self.count}"
             try:
                 asked = CreditPay(member=self.to, amount="0.01 EUR", note=note, wait_ms=0 if self.count % 10 else 500)
                 answer = self.node.ask(asked)
@@ -53,28 +59,28 @@ def test_four_of_seven_witnesses_lose_nothing_with_one_killed_and_one_frozen(alo
     """V-2, G-4: the seats are taken while entries flow, and every member holds the same ledger in the end."""
     nodes = seven(alone)
     founder, *guests = nodes
-    payers = [Payer(node, "founder") for node in guests[3:]] + [Payer(founder, "guest6")]
+    paying = [*guests[3:], founder] * AT_ONCE
+    payers = [Payer(node, "guest1", name=f"{node.name}/{number}") for number, node in enumerate(paying)]
     paid = threading.Semaphore(0)
-    share = ENTRIES // len(payers)
-    threads = [Thread(payer.pay_so_often, share, paid) for payer in payers]
+    threads = [Thread(payer.pay_so_often, ENTRIES // len(payers), paid) for payer in payers]
     for thread in threads:
         thread.start()
     seat(founder, guests[:3], voters=guests[3:6])
     for node in nodes[:4]:
-        until(lambda node=node: votes(node), f"{node.name} to vote")
+        until(partial(votes, node), f"{node.name} to vote", LONG_S)
         assert node.status()["withstands"] == "4 witnesses: keeps going with any one down or lying"
-    taken(paid, share)
+    taken(paid, ENTRIES // 5)
     guests[0].kill()
-    taken(paid, share)
+    taken(paid, ENTRIES // 5)
     goes_on(founder)
     guests[0].up()
-    until(lambda: votes(guests[0]), "the killed witness to vote again")
+    until(lambda: votes(guests[0]), "the killed witness to vote again", LONG_S)
     with frozen(guests[1]):
-        taken(paid, share)
+        taken(paid, ENTRIES // 5)
         goes_on(founder)
-    until(lambda: votes(guests[1]), "the frozen witness to vote again")
+    until(lambda: votes(guests[1]), "the frozen witness to vote again", LONG_S)
     for thread in threads:
-        thread.join()
+        thread.join(LONG_S)
     assert [thread.fault for thread in threads if thread.fault] == []
     until(lambda: is_settled(nodes), "the same ledger everywhere", LONG_S)
     assert len({node.ask(LedgerBlocks(limit=1))["blocks"][0]["id"] for node in nodes}) == 1
@@ -116,13 +122,45 @@ def test_a_witness_whose_votes_folder_is_gone_says_so_is_rekeyed_and_votes_again
     until(lambda: founder.status()["withstands"] == said, "three witnesses")
     assert founder.ask(NetworkShow())["withstands"] == said
     for node in (founder, unlucky, other):
-        until(lambda node=node: votes(node), f"{node.name} to vote in the new epoch")
+        until(partial(votes, node), f"{node.name} to vote in the new epoch")
     goes_on(founder)
     unlucky.stop()
     unlucky.up()
     until(lambda: votes(unlucky), "the fresh key to outlive a start")
     seat(founder, [leaver], voters=[unlucky, other])
     until(lambda: votes(leaver), "the one who left to vote again")
+    until(lambda: level(*nodes), "the same ledger everywhere")
+
+
+def test_a_witness_whose_votes_folder_is_an_older_one_stops_voting_and_goes_on_under_a_fresh_key(alone: Street) -> None:
+    """V-21: the others saw a vote that its journal has not."""
+    nodes = seven(alone, joiners=3)
+    founder, restored, *others = nodes
+    seat(founder, nodes[1:], voters=nodes[1:3])
+    restored.stop()
+    older = restored.home.root / "older"
+    shutil.copytree(restored.home.votes, older)
+    restored.up()
+    until(partial(votes, restored), "the witness to vote")
+    with frozen(others[0]), frozen(others[1]):
+        # Votes are cast and nothing can become final: they stay above the floor.
+        assert founder.ask(CreditIssue(amount="1.00 EUR", wait_ms=1_500))["binding"] == "recorded"
+        restored.kill()
+        shutil.rmtree(restored.home.votes)
+        older.rename(restored.home.votes)
+        restored.up()
+    until(lambda: "is not in its journal" in restored.status()["seat"].get("why", ""), "the witness to stop voting")
+    goes_on(founder)
+    told = restored.status()
+    assert any("votes no more" in line for line in told["alarms"])
+    assert any("dpnode witness rekey" in line for line in told["reminders"])
+    restored.stop()
+    restored.up()
+    assert "is not in its journal" in restored.status()["seat"]["why"], "a mark in the journal outlives a start"
+    assert restored.ask(WitnessRekey(wait_ms=LONG_MS))["binding"] == "final"
+    until(partial(votes, restored), "the witness to vote under its fresh key")
+    with frozen(others[0]):
+        goes_on(founder)
     until(lambda: level(*nodes), "the same ledger everywhere")
 
 
@@ -144,21 +182,24 @@ def seven(street: Street, joiners: int = 6) -> list[Node]:
 def seat(founder: Node, guests: Sequence[Node], voters: Sequence[Node]) -> None:
     """Have the members give each guest a seat, one after the other, and each take it."""
     for guest in guests:
-        motion = founder.ask(MotionOpen(kind="seat", member=guest.name), within_s=LONG_S)
+        motion = founder.ask(MotionOpen(kind="seat", member=guest.name, wait_ms=LONG_MS))
         assert motion["binding"] == "final", motion
         for voter in (founder, *voters):
-            until(lambda voter=voter, motion=motion: knows(voter, motion["id"]), f"{voter.name} to know the motion")
-            said = voter.ask(MotionVote(id=motion["id"], yes=True))
-        until(lambda guest=guest: any("witness accept" in one for one in guest.status()["reminders"]), f"{said}")
-        taken_seat = guest.ask(WitnessAccept())
+            until(partial(knows, voter, motion["id"]), f"{voter.name} to know the motion", LONG_S)
+            voter.ask(MotionVote(id=motion["id"], yes=True, wait_ms=LONG_MS))
+        until(partial(may_sit, guest), f"{guest.name} to be told of the seat", LONG_S)
+        taken_seat = guest.ask(WitnessAccept(wait_ms=LONG_MS))
         assert taken_seat["binding"] == "final", taken_seat
-        until(lambda guest=guest: votes(guest), f"{guest.name} to vote")
+        until(partial(votes, guest), f"{guest.name} to vote", LONG_S)
+
+
+def may_sit(node: Node) -> bool:
+    """Whether a node tells its owner how to take a seat."""
+    return any("dpnode witness accept" in line for line in node.status()["reminders"])
 
 
 def knows(node: Node, motion: str) -> bool:
     """Whether a node's ledger holds a motion."""
-    from dpnode.control.questions.motion import MotionList
-
     return any(one["id"] == motion for one in node.ask(MotionList(everything=True))["motions"])
 
 
@@ -181,7 +222,7 @@ def key_of(node: Node) -> Any:
 
 def goes_on(node: Node) -> None:
     """An entry becomes final now."""
-    answer = node.ask(CreditIssue(amount="1.00 EUR", wait_ms=15_000))
+    answer = node.ask(CreditIssue(amount="1.00 EUR", wait_ms=LONG_MS))
     assert answer["binding"] == "final", answer
 
 
@@ -192,7 +233,7 @@ def is_settled(nodes: Sequence[Node]) -> bool:
 
 def taken(paid: threading.Semaphore, count: int) -> None:
     """Wait until so many more payments were acknowledged."""
-    for _ in range(count // 2):
+    for _ in range(count):
         assert paid.acquire(timeout=LONG_S), "payments are acknowledged no more"
 
 

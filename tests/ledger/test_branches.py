@@ -244,6 +244,18 @@ def test_bodies_are_bounded_and_what_valid_blocks_stand_on_stays(monkeypatch: py
     assert len(tree._bodies) <= 6 and tree.block(first.header.id) is first
 
 
+def test_a_leader_whose_blocks_are_never_notarized_keeps_no_more_than_the_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """V-15."""
+    monkeypatch.setattr(branches_module, "BODIES_MAX", 6)
+    twins = Twins()
+    entry = twins.entry(0)
+    made = [twins.build(twins.leader.base, view, entry) for view in range(1, 40)]
+    assert list(twins.leader._bodies) == [block.header.id for block in made[-6:]]
+    assert set(twins.leader._valid) == set(twins.leader._bodies)
+
+
 def test_bodies_at_or_below_the_head_are_not_kept() -> None:
     twins = Twins()
     block = twins.build(twins.leader.base, 1, twins.entry(0))

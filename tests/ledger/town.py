@@ -175,7 +175,7 @@ class Town:
         assert step is not None
         assert step.left == ()
         assert len(step.blocks[0].entries) == len(entries)
-        assert self.chain.check(step.blocks, step.head.view).head == step.head
+        assert self.chain.check(step.blocks, step.blocks[-1].header.view).head == step.head
         self.chain.take(step)
         self.steps.append(step)
         self.now_ms = max(self.now_ms, self.chain.head.time_ms + 1)

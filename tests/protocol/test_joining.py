@@ -27,7 +27,6 @@ from protocol.joining import (
     GuestRequest,
     Invitation,
     Outcome,
-    _letters,
     ask,
     charter_reply,
     inviting,
@@ -41,6 +40,7 @@ from protocol.joining import (
     read_request,
     write_invitation,
 )
+from protocol.pasted import write_pasted
 from tests.protocol.stand import ANN, BEN, CAT, Stand, of
 from tests.simulation.town import DAY_MS, START_MS, network
 
@@ -130,7 +130,7 @@ def test_an_expired_invitation_is_refused_and_says_so() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"\x80", encode({"network": bytes(32)}), b"\xc0", encode([1])])
 def test_a_well_checked_text_of_another_form_is_refused(body: bytes) -> None:
-    text = _letters(body + digest("invitation", body)[:4])
+    text = write_pasted(PREFIX, "invitation", body)
     with pytest.raises(BadInvitation):
         read_invitation(text, START_MS)
 

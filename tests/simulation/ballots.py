@@ -47,6 +47,8 @@ class Seat:
     """Whether it may vote: enough have said what it signed before."""
     reminded: set[Vote] = field(default_factory=set)
     """Votes of its own that an answer named."""
+    must_stop: bool = False
+    """An honest answer named one that its journal does not hold."""
     seen: dict[tuple[int, int, int], list[Vote]] = field(default_factory=dict)
     """(epoch, view, place) -> liars' votes that arrived since the start."""
     held: dict[bytes, Vote] = field(default_factory=dict)
@@ -82,11 +84,17 @@ class Ballots:
     def started(self, node: Any) -> None:
         """A new incarnation has everything before it."""
         seat = self.seat(node)
-        seat.token, seat.is_open = 0, False
+        seat.token, seat.is_open, seat.must_stop = 0, False, False
         seat.heard.clear()
         seat.seen.clear()
         seat.held, seat.records = {}, 0
+        self.settled(node)
+
+    def settled(self, node: Any) -> None:
+        """Where it is the only witness there is nobody to ask."""
         self._know(node)
+        if node.parts.core.chain.voting_keys == [node.who.voting.public]:
+            self.seat(node).is_open = True
 
     def _know(self, node: Any) -> None:
         chain = node.parts.core.chain
@@ -198,6 +206,8 @@ class Ballots:
         self._opened(node, vote.epoch)
         if not seat.is_open:
             raise Violation(f"{name} voted before it had heard what it signed before its start")
+        if seat.must_stop:
+            raise Violation(f"{name} votes on though it was told of a vote that its journal lost: {where}")
         if any(conflict(vote, other) for other in seat.reminded):
             raise Violation(f"{name} contradicts what it was told it had signed: {where}")
         cast = seat.votes.setdefault((vote.epoch, vote.view), [])
@@ -273,7 +283,11 @@ class Ballots:
             return
         self._know(node)
         seat = self.seat(node)
-        if message.token != seat.token or message.epoch != node.parts.core.chain.head.epoch:
+        if (
+            node.parts.core.ledger.orderer._replica is None
+            or message.token != seat.token
+            or message.epoch != node.parts.core.chain.head.epoch
+        ):
             return
         if source in node.parts.core.ledger.neighbours.seats() and source != node.who.peer:
             seat.heard.setdefault(message.epoch, set()).add(source)
@@ -283,6 +297,9 @@ class Ballots:
             mark = (vote.epoch, vote.view, vote.kind, vote.block)
             if vote.witness == place and place in self.cast.get(mark, set()):
                 seat.reminded.add(vote)
+                is_above = vote.epoch == message.epoch and vote.view > node.parts.core.ledger.orderer._replica.floor
+                is_lost = is_above and vote not in self.journal(node).values()
+                seat.must_stop |= is_lost and source not in self.liars
 
     def arrived(self, node: Any, message: Any) -> None:
         """A message was heard, and the machine has outlived it: what convicts somebody in it must be recorded."""

@@ -251,6 +251,7 @@ class Cluster:
                     self.observer.committed(node)
                 self._maybe_cut()
                 self._perform(node, node.parts.core.handle(Stored(), self.clock(node)))
+                self.observer.ballots.settled(node)
                 if node.liar is None:
                     self.observer.taken(node)
             case ServeRange():
@@ -287,9 +288,9 @@ class Cluster:
 
     # -- the end
 
-    def calm(self) -> None:
+    def calm(self, delay_ms: int = 20) -> None:
         """No more faults: from here on everything must become one."""
-        self.faults = replace(Faults(), delay_ms=20)
+        self.faults = replace(Faults(), delay_ms=delay_ms)
 
 
 def _answer(frame: bytes) -> OwnVotes | None:

@@ -37,11 +37,13 @@ class Council(Town):
         witnesses: int | None = None,
         allowed: frozenset[str] | None = None,
         always: bool = False,
+        machines: int | None = None,
     ) -> None:
-        """`allowed`: faults that a seed may have, or with `always` has; None: all of them."""
+        """`allowed`: faults that a seed may have, or with `always` has; None: all of them; numbers None: drawn."""
         dice = random.Random(f"council {seed}")
         self.n = witnesses if witnesses is not None else dice.choice([1, 2, 3, 4, 4, 4, 7, 7])
-        nodes = max(2, min(MACHINES_MAX, self.n + dice.randrange(3)))
+        drawn_machines = max(2, min(MACHINES_MAX, self.n + dice.randrange(3)))
+        nodes = drawn_machines if machines is None else machines
         names, faults = drawn(dice, frozenset(FAULTS) if allowed is None else allowed, always=always)
         super().__init__(seed, faults=faults, job=False, witnesses=self.n, nodes=nodes)
         everybody = list(self.cluster.nodes.values())

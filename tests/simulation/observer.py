@@ -123,7 +123,10 @@ class Observer:
         self._seen[node.who.peer] = len(node.disk.blocks)
 
     def taken(self, node: Any) -> None:
-        """A step is in the state: look at each new state once, since equal roots are equal states."""
+        """A step is in the state, which is the one its block names; equal roots are equal states."""
+        chain = node.parts.core.chain
+        if self.final[chain.head.height][1] != chain.state.root:
+            raise Violation(f"block {chain.head.height} names another state than {node.who.name} has come to")
         if node.parts.core.chain.head.height > self._balanced:
             self._balanced = node.parts.core.chain.head.height
             self.balanced(node)

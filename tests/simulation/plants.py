@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pytest
-
 import ledger.chain
+import tests.simulation.cluster
 from ledger.branches import Branches
-from ledger.consensus import barrier, deciding, hearing, pace, tally
+from ledger.canonical import INTEGER_MAX
+from ledger.consensus import barrier, deciding, hearing, tally
 from ledger.consensus.barrier import Barrier
 from ledger.consensus.book import Book, Out
 from ledger.consensus.pace import Pace
@@ -23,10 +23,10 @@ from ledger.consensus.signer import Signer
 from ledger.consensus.tally import Tally
 from ledger.consensus.views import Views
 from ledger.consensus.votes import BadCertificate, Vote, VoteKind, check_certificate, conflict, quorum
+from protocol.messages import Blocks
 from protocol.replication.pool import Pool
 from protocol.replication.waiting import Waiting
-
-Patch = pytest.MonkeyPatch
+from tests.simulation.memo import Patch
 
 
 def quorum_one_too_small(patch: Patch) -> None:
@@ -201,11 +201,6 @@ def skip_uncapped(patch: Patch) -> None:
     patch.setattr(Pace, "is_silent", lambda self, place, view, most: self._seen.get(place, 0) < view - self._witnesses)
 
 
-def pace_never_slower(patch: Patch) -> None:
-    """Views that end in vain make nobody wait longer."""
-    patch.setattr(pace, "GROWTH_MAX", 0)
-
-
 def orphans_forgotten(patch: Patch) -> None:
     """The entries of a proposed block wait no more, though it may never be final."""
     build = Branches.build
@@ -261,6 +256,31 @@ def old_set_goes_on(patch: Patch) -> None:
     patch.setattr(ledger.chain, "_closes", lambda before, changes: False)
 
 
+def ranges_beyond_an_epoch(patch: Patch) -> None:
+    """Blocks of several epochs are served under the last one's certificate."""
+
+    def uncut(start: int, found: Any, height: int) -> Blocks:
+        while found and found[-1].certificate is None:
+            found = found[:-1]
+        certificate = found[-1].certificate if found else b""
+        return Blocks(start=start, blocks=[block.body for block in found], certificate=certificate, height=height)
+
+    patch.setattr(tests.simulation.cluster, "served_range", uncut)
+
+
+def lapsed_entries_are_work(patch: Patch) -> None:
+    """Whoever found an entry includable once goes on working for it."""
+    has_any = Waiting.has_any
+
+    def lasting(self: Waiting, wall_ms: int) -> bool:
+        found = has_any(self, wall_ms)
+        if found and self._some_until_ms:
+            self._some_until_ms = INTEGER_MAX
+        return found
+
+    patch.setattr(Waiting, "has_any", lasting)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plant:
     """A bug, what it needs, and the seed that found it."""
@@ -297,23 +317,25 @@ PLANTS = {
         Plant(put=parent_not_notarized, seed=0),
         Plant(put=own_votes_not_tallied_again, seed=0, witnesses=2, faults=_faults("blackout loss delay")),
         Plant(put=barrier_missing, seed=0),
-        Plant(put=answers_not_compared, seed=0, witnesses=4, faults=_faults("old-disk")),
-        Plant(put=range_certificate_unchecked, seed=0),
-        Plant(put=certificate_unchecked, seed=0),
+        Plant(put=answers_not_compared, seed=13, witnesses=4, faults=_faults("old-disk loss delay partition")),
+        Plant(put=range_certificate_unchecked, seed=8),
+        Plant(put=certificate_unchecked, seed=1),
         Plant(put=own_signature_exempt, seed=0),
-        Plant(put=loose_votes_unchecked, seed=0),
+        Plant(put=loose_votes_unchecked, seed=2),
         Plant(put=journal_not_replayed, seed=0),
-        Plant(put=votes_twice, seed=0),
-        Plant(put=no_carry, seed=0),
-        Plant(put=innocents_convicted, seed=0, witnesses=4, faults=_faults("liar reordering")),
+        Plant(put=votes_twice, seed=1),
+        Plant(put=no_carry, seed=14),
+        Plant(put=innocents_convicted, seed=9, witnesses=4, faults=_faults("liar reordering")),
         Plant(put=evidence_dropped, seed=0, witnesses=4, faults=_faults("liar")),
         Plant(put=skip_uncapped, seed=0, witnesses=4, faults=_faults("delay loss")),
-        Plant(put=orphans_forgotten, seed=0),
-        Plant(put=clock_unchecked, seed=0),
+        Plant(put=orphans_forgotten, seed=1),
+        Plant(put=clock_unchecked, seed=14),
         Plant(put=body_unchecked, seed=0),
         Plant(put=no_repair, seed=0),
         Plant(put=closing_block_not_waited_for, seed=0),
         Plant(put=old_set_goes_on, seed=0),
+        Plant(put=ranges_beyond_an_epoch, seed=0),
+        Plant(put=lapsed_entries_are_work, seed=0),
     )
 }
 """By name."""

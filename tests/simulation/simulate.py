@@ -15,10 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-import pytest
-
 from tests.simulation.council import Council
-from tests.simulation.memo import memoised
+from tests.simulation.memo import memoised, patched
 from tests.simulation.plants import PLANTS, Plant
 from tests.simulation.storms import FAULTS
 
@@ -45,9 +43,16 @@ class Result:
     """Hash of everything that happened: the same wherever the seed runs."""
 
 
-def run_seed(seed: int, witnesses: int | None, allowed: frozenset[str] | None, *, always: bool = False) -> Result:
+def run_seed(
+    seed: int,
+    witnesses: int | None,
+    allowed: frozenset[str] | None,
+    *,
+    always: bool = False,
+    machines: int | None = None,
+) -> Result:
     """One seed from beginning to end."""
-    council = Council(seed, witnesses=witnesses, allowed=allowed, always=always)
+    council = Council(seed, witnesses=witnesses, allowed=allowed, always=always, machines=machines)
     violation = ""
     try:
         council.run()
@@ -72,23 +77,29 @@ def run_seed(seed: int, witnesses: int | None, allowed: frozenset[str] | None, *
 @contextmanager
 def planted(plant: Plant | None) -> Iterator[None]:
     """With a bug in the cores, or none."""
-    with pytest.MonkeyPatch.context() as patch:
+    with patched() as patch:
         if plant is not None:
             plant.put(patch)
         yield
 
 
 def search(
-    seeds: range, witnesses: int | None, allowed: frozenset[str] | None, plant: Plant | None = None
+    seeds: range,
+    witnesses: int | None,
+    allowed: frozenset[str] | None,
+    plant: Plant | None = None,
+    *,
+    machines: int | None = None,
 ) -> Iterator[Result]:
     """Seed after seed; a planted bug brings its own faults where none are asked for."""
     always = plant is not None and plant.faults is not None and allowed is None
     if plant is not None:
         witnesses = plant.witnesses if witnesses is None else witnesses
         allowed = plant.faults if allowed is None else allowed
-    with memoised(), planted(plant):
-        for seed in seeds:
-            yield run_seed(seed, witnesses, allowed, always=always)
+    for seed in seeds:
+        with memoised(), planted(plant):
+            result = run_seed(seed, witnesses, allowed, always=always, machines=machines)
+        yield result
 
 
 def _parser() -> argparse.ArgumentParser:

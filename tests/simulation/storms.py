@@ -219,8 +219,8 @@ class Storm:
     # -- the end
 
     def calm(self) -> None:
-        """Everything is repaired; whoever lies goes on lying."""
-        self.cluster.calm()
+        """Everything is repaired; whoever lies goes on lying, and links that were slow may stay slow."""
+        self.cluster.calm(self.dice.choice([20, 400]) if "delay" in self.names else 20)
         self.cluster.links.parted = {}
         self.cluster.links.blocked.clear()
         for node in self.cluster.nodes.values():

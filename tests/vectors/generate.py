@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.vectors import of_bytes, of_ledger, of_proofs
+from tests.vectors import of_bytes, of_ledger, of_proofs, of_snapshots
 from tests.vectors.of_bytes import Vectors
 
 FOLDER = Path(__file__).resolve().parent / "ledger"
@@ -24,6 +24,7 @@ FILES: dict[str, Callable[[], Vectors]] = {
     "entries": of_ledger.entries,
     "proofs": of_proofs.proofs,
     "signatures": of_bytes.signatures,
+    "snapshots": of_snapshots.snapshots,
     "trees": of_bytes.trees,
     "votes": of_bytes.votes,
 }

@@ -5,6 +5,7 @@ Byte-stable for ever: a vector that changes means that a ledger written yesterda
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -22,6 +23,7 @@ from ledger.keys import is_admissible, verify
 from ledger.merkle import list_root
 from ledger.operations.registry import OPERATIONS
 from ledger.proof import ShownEntry, check
+from ledger.snapshot import Snapshot
 from ledger.state import State
 from tests.vectors.generate import FILES, FOLDER, written
 from tests.vectors.of_bytes import shown
@@ -140,3 +142,17 @@ def test_the_history_of_blocks_is_taken_and_every_broken_one_refused_at_its_heig
         chain.take(chain.advance([block], read_certificate(raw(row, "certificate"))))
         assert chain.state.root == block.header.state_root
     assert refused == len(rows["invalid"]) > 100
+
+
+def test_every_snapshot_is_taken_or_refused_as_its_vector_says() -> None:
+    """O-13 to O-17."""
+    for row in vectors("snapshots")["valid"]:
+        read = Snapshot(io.BytesIO(raw(row, "snapshot")).read, read_charter(raw(row, "charter")))
+        state, start = State(pair for chunk in read.chunks() for pair in chunk), read.start
+        assert state.root == start.block.header.state_root
+        found = {"epoch": start.epoch, "height": start.block.header.height, "pairs": len(state), "view": start.view}
+        assert found == row["shows"]
+    for row in vectors("snapshots")["invalid"]:
+        with pytest.raises(RemoteError):
+            for _ in Snapshot(io.BytesIO(raw(row, "snapshot")).read, read_charter(raw(row, "charter"))).chunks():
+                pass

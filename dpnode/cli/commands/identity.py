@@ -128,7 +128,7 @@ def show(run: Run) -> None:
                 shown,
                 ("Name", "member", lambda member: shapes.name(member["name"])),
                 ("Member", "member", _full_id),
-                ("Root key", "root", str),
+                ("First root key", "root", str),
                 ("Working key", "working", str),
                 ("Sealing key", "sealing", str),
                 ("Voting key", "voting", str),

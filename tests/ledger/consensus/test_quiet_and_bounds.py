@@ -64,6 +64,18 @@ def test_without_a_proposal_a_view_is_given_up_after_two_paces_and_said_again() 
     assert {standing.is_working for standing in said(told, Standing)} == {True}
 
 
+def test_who_gave_a_view_up_before_it_was_notarized_waits_longer_in_the_next() -> None:
+    """V-18: else links slower than the pace notarize view after view, and none of them is ever final."""
+    one = Seat(n=2, place=1, pending=[5])
+    one.start()
+    (proposal,) = said([*one.offer(5), *one.wait(3 * DELTA_MS)], Proposal)[:1]
+    assert [kind for kind, *_ in one_cast(one, 1)] == [N, X]
+    one.hear_votes(vote(0, N, 1, proposal.vote.block))
+    assert (one.replica.view, one_cast(one, 2)) == (2, [])
+    assert cast(one.wait(3 * DELTA_MS - 1)) == []
+    assert cast(one.wait(1)) == [(X, 2, b"")]
+
+
 def test_a_silent_leader_is_skipped_at_once() -> None:
     """V-18: no vote of it was seen for two rounds."""
     one = Seat(place=0, pending=[5])

@@ -1,0 +1,73 @@
+"""A witness's seat as its owner takes, keeps and gives it up, and what `status` says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dpnode.control.questions.motion import MotionOpen, MotionVote
+from dpnode.control.questions.network import NetworkShow
+from dpnode.control.questions.node import Status
+from dpnode.control.questions.witness import WitnessAccept, WitnessRekey, WitnessResign
+from dpnode.node import ALARMS_KEPT
+from protocol.effects import Alarm
+from tests.dpnode.answers.grown import Grown
+from tests.dpnode.answers.nodes import Wire, asked, join_home, refused, running, until
+
+ALONE = "1 witness: nothing becomes final while it is down, and everybody trusts it alone"
+
+
+async def test_the_only_witness_is_told_what_that_means_and_how_it_stands(tmp_path: Path) -> None:
+    """V-2."""
+    async with running(Grown(tmp_path / "ada").home) as ada:
+        told = await asked(ada, Status())
+        assert told["withstands"] == ALONE and ALONE in told["reminders"]
+        seat = told["seat"]
+        assert (seat["votes"], seat["place"], seat["epoch"], seat["witnesses"]) == (True, 0, 1, 1)
+        assert (seat["connected"], seat["away"], seat["works"]) == ([], [], False)
+        assert (await asked(ada, NetworkShow()))["withstands"] == ALONE
+        assert (await refused(ada, WitnessResign())).details["reason"] == "seat.last"
+        assert (await refused(ada, WitnessAccept())).details["reason"] == "seat.no-motion"
+
+
+async def test_a_fresh_key_is_tried_without_a_trace_and_then_follows(tmp_path: Path) -> None:
+    """G-6: the rest is shown with real daemons."""
+    async with running(Grown(tmp_path / "ada").home) as ada:
+        old = ada.core.chain.voting_keys[0]
+        tried = await asked(ada, WitnessRekey(dry_run=True))
+        assert tried["dry_run"] and not ada.home.votes_next.exists()
+        done = await asked(ada, WitnessRekey())
+        assert done["binding"] == "final" and done["withstands"] == ALONE
+        assert ada.core.chain.voting_keys != [old]
+        assert ada.seat.must_change(ada.core.chain)
+        seat = (await asked(ada, Status()))["seat"]
+        assert not seat["votes"] and "voting key" in seat["why"]
+
+
+async def test_who_was_given_a_seat_is_told_the_command_that_takes_it(tmp_path: Path) -> None:
+    """G-4."""
+    grown, wire = Grown(tmp_path / "ada"), Wire()
+    bob_home = join_home(grown, tmp_path / "bob", "Bob", 7)
+    async with running(grown.home, wire) as ada, running(bob_home, wire) as bob:
+        opened = await asked(ada, MotionOpen(kind="seat", member="Bob"))
+        await asked(ada, MotionVote(id=opened["id"], yes=True))
+        assert (await refused(ada, WitnessAccept(motion=opened["id"]))).details["reason"] == "seat.no-motion"
+        await until(bob, lambda: bob.core.chain.head.height == ada.core.chain.head.height)
+        command = f"`dpnode witness accept {opened['id'][:17]}`"
+        assert any(command in line for line in (await asked(bob, Status()))["reminders"])
+        assert (await refused(bob, WitnessRekey())).details["reason"] == "seat.not-a-witness"
+        done = await asked(bob, WitnessAccept())
+        assert (done["binding"], done["motion"]) == ("final", opened["id"])
+        assert done["withstands"] == "2 witnesses: every one of them must be up, or nothing becomes final"
+        assert not any(command in line for line in (await asked(bob, Status()))["reminders"])
+        seat = (await asked(ada, Status()))["seat"]
+        assert [one["name"] for one in seat["connected"]] == ["Bob"]
+
+
+async def test_the_last_alarms_stay_in_status_once_each(tmp_path: Path) -> None:
+    async with running(Grown(tmp_path / "ada").home) as ada:
+        for number in range(ALARMS_KEPT + 2):
+            ada.tell(Alarm(sentence=f"alarm {number}"))
+            ada.tell(Alarm(sentence=f"alarm {number}"))
+        told = await asked(ada, Status())
+        assert told["alarms"] == [f"alarm {number}" for number in range(2, ALARMS_KEPT + 2)]
+        assert told["reminders"][:ALARMS_KEPT] == told["alarms"]
