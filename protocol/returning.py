@@ -1,8 +1,9 @@
 """Coming back: what a member without its old machine and any other member's machine say (SPEC P-57 to P-59a).
 
 Whoever restores a member from its words is a stranger to the others: nobody knows the new machine. It proves the
-root key that the ledger names, bound to both machines, and may then have two things recorded: a working key that the
-root names, and the machine it speaks from. It learns the root's next number first, so that it signs no number twice.
+root key that the ledger names, bound to both machines, and may then have four things recorded: a working key that
+the root names and the machine it speaks from, and, where all the rest is lost, the end of the other keys and machines.
+It learns the numbers of its keys first, so that it signs no number twice.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from ledger.errors import Refusal, RemoteError
 from ledger.fold import last_sequence, operation_of
 from ledger.form import ID, Bytes, Int, List, Map, Text
 from ledger.keys import MemberId, SigningKey, verify
-from ledger.operations.members import is_member, key_record, member_of_peer, working_key_of
-from ledger.operations.membership import peer_id_of
+from ledger.operations.members import is_member, key_record, member_of_peer, member_record, working_key_of
+from ledger.operations.membership import KEYS_MAX, peer_id_of
 from ledger.operations.operation import Role
 from ledger.statement import STATEMENT, Statement, read_statement, sign_statement
 from protocol.inputs import PeerId
@@ -49,7 +50,9 @@ _WELCOME = Map(
         "charter": Bytes(1, 65_536),
         "founding": List(List(Bytes(1, 64), 2, 2), 1, 64),
         "height": Int(),
+        "keys": List(Map({"key": ID, "last": Int()}), 0, KEYS_MAX),
         "next": Int(1),
+        "peers": List(Bytes(1, 64), 0, KEYS_MAX),
     }
 )
 
@@ -227,6 +230,10 @@ class Welcome:
     signatures: dict[bytes, bytes]
     next_number: int
     """Of the root key's next entry."""
+    keys: dict[bytes, int]
+    """The member's working keys in force, and the last number of each."""
+    peers: tuple[bytes, ...]
+    """Its machines."""
 
 
 def read_welcome(data: bytes, ticket: Ticket) -> Welcome:
@@ -238,17 +245,38 @@ def read_welcome(data: bytes, ticket: Ticket) -> Welcome:
         raise BadText("the machine answered with another network's charter")
     signatures: dict[bytes, bytes] = dict(value["founding"])
     check_founding(charter, signatures)
-    return Welcome(charter=charter, signatures=signatures, next_number=value["next"])
+    return Welcome(
+        charter=charter,
+        signatures=signatures,
+        next_number=value["next"],
+        keys={one["key"]: one["last"] for one in value["keys"]},
+        peers=tuple(value["peers"]),
+    )
 
 
 def restoring_entries(
-    card: Card, root: SigningKey, working: SigningKey, *, number: int, until_ms: int
-) -> tuple[Entry, Entry]:
-    """The root's entry that names the new working key, and that key's first, which binds its machine."""
-    return (
-        sign_entry(root, card.network, number, until_ms, certifying(card)),
-        sign_entry(working, card.network, 1, until_ms, binding(card)),
-    )
+    card: Card, root: SigningKey, working: SigningKey, welcome: Welcome, *, until_ms: int, is_alone: bool
+) -> list[Entry]:
+    """What makes a machine the member's, in order: the root's entries, then those of the new working key.
+
+    Args:
+        is_alone: every other key and machine is lost and ends; first the keys, or a thief could bind machine after
+            machine until there is no room for ours (M-7).
+    """
+    own = peer_id_of(card.machine.key)
+    lost_keys = [key for key in welcome.keys if is_alone and key != working.public]
+    lost_machines = [peer for peer in welcome.peers if is_alone and peer != own]
+    by_root: list[dict[str, Value]] = [{"key": key, "t": "membership.revoke/1"} for key in lost_keys]
+    by_key: list[dict[str, Value]] = [{"peer": peer, "t": "membership.unbind/1"} for peer in lost_machines]
+    if working.public not in welcome.keys:
+        by_root.append(certifying(card))
+    if own not in welcome.peers:
+        by_key.append(binding(card))
+    first = welcome.keys.get(working.public, 0) + 1
+    return [
+        *(sign_entry(root, card.network, welcome.next_number + i, until_ms, one) for i, one in enumerate(by_root)),
+        *(sign_entry(working, card.network, first + i, until_ms, one) for i, one in enumerate(by_key)),
+    ]
 
 
 # -- the other member's side
@@ -317,12 +345,16 @@ def read_return(chain: Chain, data: bytes, guest: PeerId, host: PeerId) -> Retur
 
 
 def _is_way_back(chain: Chain, entry: Entry | None, root: bytes, member: MemberId, guest: PeerId) -> bool:
-    """Only the root's word for a working key, and a working key's word for the very machine that asks."""
+    """Only what the root says of working keys, and a working key of the machine that asks and of lost ones."""
     if entry is None or isinstance(operation_of(entry), Refusal):
         return False
-    if entry.name == "membership.certify/1":
+    if entry.name in ("membership.certify/1", "membership.revoke/1"):
         return entry.key == root
-    if entry.name != "membership.machine/1" or working_key_of(chain.state, entry.key) != member:
+    if working_key_of(chain.state, entry.key) != member:
+        return False
+    if entry.name == "membership.unbind/1":
+        return bool(entry.operation["peer"] != guest)
+    if entry.name != "membership.machine/1":
         return False
     return peer_id_of(read_statement("peer", entry.operation["machine"]).key) == guest
 
@@ -331,8 +363,15 @@ def stands_already(chain: Chain, request: ReturnRequest, guest: PeerId) -> bool:
     """Whether what the entry would record is so already: a return that was cut off goes on where it stood."""
     entry = request.entry
     assert entry is not None
-    if entry.name == "membership.machine/1":
-        return member_of_peer(chain.state, guest) == request.member
+    match entry.name:
+        case "membership.machine/1":
+            return member_of_peer(chain.state, guest) == request.member
+        case "membership.unbind/1":
+            return member_of_peer(chain.state, entry.operation["peer"]) != request.member
+        case "membership.revoke/1":
+            return "ended" in (key_record(chain.state, entry.operation["key"]) or {})
+        case _:
+            pass
     return working_key_of(chain.state, read_statement("key", entry.operation["consent"]).key) == request.member
 
 
@@ -340,12 +379,15 @@ def welcome_reply(chain: Chain, founding: Mapping[bytes, bytes], request: Return
     """The charter and the root's next number; for a root key that has ended, only that another took its place."""
     if request.has_ended:
         return encode({"replaced": request.root})
+    record = member_record(chain.state, request.member) or {}
     return encode(
         {
             "block": chain.head.block,
             "charter": chain.charter.body,
             "founding": [[member, signature] for member, signature in sorted(founding.items())],
             "height": chain.head.height,
+            "keys": [{"key": key, "last": last_sequence(chain.state, key)} for key in record.get("keys", [])],
             "next": last_sequence(chain.state, request.root) + 1,
+            "peers": record.get("peers", []),
         }
     )

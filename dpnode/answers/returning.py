@@ -1,7 +1,8 @@
 """Coming back as a member without its old machine: the conversation of a stranger who proves the root key.
 
-Two entries make this machine the member's: the root names its new working key, then that key binds the machine. Only
-when both are final does the home belong to the network. Cut off in between, the same command goes on where it stood.
+Two entries make this machine the member's: the root names its new working key, then that key binds the machine; where
+all else is lost, others before them end the member's other keys and machines. Only when all are final does the home
+belong to the network. Cut off in between, the same command goes on where it stood.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from protocol.returning import (
 )
 
 ENTRY_LIFE_MS = 3_600_000
-"""How long the two entries may wait: whoever comes back waits for them."""
+"""How long the entries may wait: whoever comes back waits for them."""
 WHOSE = "the machine of the ticket"
 
 
@@ -67,7 +68,7 @@ async def come_back(node: Node, question: IdReturn, responder: Responder) -> Ans
             raise Problem(FailKind.FAILED, f"{WHOSE} cannot be reached: {problem}") from problem
         root, welcome = await _welcomed(node, ticket, question.entropy)
         await responder.progress({"text": f"asking {welcome.charter.name} to record this machine's keys"})
-        height = await _recorded(node, ticket, root, welcome)
+        height = await _recorded(node, ticket, root, welcome, question.alone)
         founded = Founded(charter=welcome.charter, signatures=welcome.signatures)
         await take_up(node, founded, ticket, height, responder)
         value = entered(node, founded, node.core.chain.head.height, False)
@@ -90,8 +91,8 @@ async def _welcomed(node: Node, ticket: Ticket, entropy: bytes) -> tuple[Signing
     raise Problem(FailKind.REFUSED, f"{WHOSE} says that {ROOTS_MAX} root keys have ended, which cannot be")
 
 
-async def _recorded(node: Node, ticket: Ticket, root: SigningKey, welcome: Welcome) -> int:
-    """Have key and machine recorded, one after the other; returns the height at which both stand."""
+async def _recorded(node: Node, ticket: Ticket, root: SigningKey, welcome: Welcome, is_alone: bool) -> int:
+    """Have key and machine recorded, one after the other; returns the height at which all stands."""
     identity = node.identity
     card = make_card(
         network=ticket.network,
@@ -101,7 +102,7 @@ async def _recorded(node: Node, ticket: Ticket, root: SigningKey, welcome: Welco
         sealing=identity.sealing,
     )
     until_ms = now().wall_ms + min(ENTRY_LIFE_MS, welcome.charter.limits.until_ms)
-    entries = restoring_entries(card, root, identity.working, number=welcome.next_number, until_ms=until_ms)
+    entries = restoring_entries(card, root, identity.working, welcome, until_ms=until_ms, is_alone=is_alone)
     height = 0
     for entry in entries:
         outcome = await _until_final(node, ticket, root, entry)

@@ -15,6 +15,7 @@ from protocol.returning import (
     TICKET_BEGINS,
     Card,
     Ticket,
+    Welcome,
     ask_restore,
     ask_return,
     is_replaced,
@@ -119,8 +120,10 @@ def request(data: bytes) -> bool:
 
 def request_seeds() -> list[bytes]:
     """One of every request."""
-    certify, machine = restoring_entries(card_made(), LOST.root, NEW.working, number=1, until_ms=START_MS + DAY_MS)
-    asked = ticket_made()
+    asked, said = ticket_made(), Welcome(charter=town().charter, signatures={}, next_number=1, keys={}, peers=())
+    certify, machine = restoring_entries(
+        card_made(), LOST.root, NEW.working, said, until_ms=START_MS + DAY_MS, is_alone=False
+    )
     return [
         ask_return("return", asked, LOST.root, NEW.peer),
         ask_return("restored", asked, LOST.root, NEW.peer, entry=digest("some entry")),

@@ -130,6 +130,22 @@ def test_who_lost_a_machine_comes_back_from_the_words_pays_and_ends_the_old_keys
     assert credit(new) == left and new.ask(LedgerVerify())["height"] == ada.height()
 
 
+def test_who_lost_everything_ends_it_all_before_coming_in(town: tuple[Street, Node, Node, Node]) -> None:
+    street, ada, bob, cleo = town
+    old = bob.status()["peer"]
+    words = street.folder / "words.txt"
+    words.write_text(" ".join(words_of(bob.entropy)), "utf-8")
+    new = restored(street, bob)
+    new.up()
+    back = new.dpnode("network", "return", ticket(ada), "--all-lost", "--words-file", str(words), "--json")
+    assert back.returncode == 0, back.stderr + new.log()
+    assert machines(ada) == {new.status()["peer"]} != {old}
+    assert [row["here"] for row in new.ask(IdKeys())["keys"] if row["role"] == "working"] == [True, False]
+    until(lambda: not any(linked(bob, one) for one in (ada, cleo, new)), "the others to hang up on the old machine")
+    assert not is_taken(bob)
+    assert new.ask(CreditPay(member="ada", amount="1 EUR"))["binding"] == "final"
+
+
 async def test_an_entry_of_a_revoked_key_is_taken_from_nobody_who_carries_it(
     town: tuple[Street, Node, Node, Node],
 ) -> None:

@@ -15,10 +15,11 @@ from ledger.canonical import decode, digest, encode
 from ledger.charter import BadCharter, founding_id
 from ledger.entry import Entry, entry_to_value, sign_entry
 from ledger.errors import RemoteError
-from ledger.fold import last_sequence
 from ledger.keys import SigningKey, next_root_hash
 from ledger.operations.members import member_of_peer, member_record, working_key_of
-from protocol.effects import NotRecorded
+from ledger.operations.membership import KEYS_MAX
+from ledger.statement import sign_statement
+from protocol.effects import NotRecorded, Recorded
 from protocol.joining import Declined, Invitation, ask, inviting, joining_entry, write_invitation
 from protocol.pasted import BadText, write_pasted
 from protocol.returning import (
@@ -27,6 +28,7 @@ from protocol.returning import (
     Card,
     ReturnRequest,
     Ticket,
+    Welcome,
     ask_restore,
     ask_return,
     binding,
@@ -79,10 +81,20 @@ def ticket_of(made: Stand) -> Ticket:
     )
 
 
-def way_back(made: Stand, root: SigningKey = BEN.root) -> tuple[Entry, Entry]:
-    number = last_sequence(made.core.chain.state, root.public) + 1
+def welcomed(made: Stand, root: SigningKey = BEN.root) -> Welcome:
+    """What Ann's machine tells Ben's new one now."""
+    chain = made.core.chain
+    reply = welcome_reply(chain, founding(made), read_return(chain, request(root=root), NEW.peer, ANN.peer))
+    return read_welcome(reply, TICKET)
+
+
+def founding(made: Stand) -> dict[bytes, bytes]:
+    return {one.member: one.root.sign(founding_id(made.core.chain.network)) for one in (ANN, BEN)}
+
+
+def way_back(made: Stand, root: SigningKey = BEN.root, *, is_alone: bool = False) -> list[Entry]:
     card = card_of(NEW, made.core.chain.network)
-    return restoring_entries(card, root, NEW.working, number=number, until_ms=UNTIL_MS)
+    return restoring_entries(card, root, NEW.working, welcomed(made, root), until_ms=UNTIL_MS, is_alone=is_alone)
 
 
 STAND = Stand()
@@ -215,7 +227,19 @@ DECLINES = {
         "proof is wrong",
     ),
     "a profile": (restore(by_key({"name": "eve", "t": "membership.profile/1"})), "no way back"),
-    "a revocation": (restore(by_root({"key": BEN.working.public, "t": "membership.revoke/1"})), "no way back"),
+    "a revocation by a working key": (
+        restore(by_key({"key": BEN.working.public, "t": "membership.revoke/1"})),
+        "no way back",
+    ),
+    "a rotation": (restore(by_root(rotating(BEN.member, CHAIN.network, BEN.next_root, AFTER))), "no way back"),
+    "another member's unbinding": (
+        restore(by_key({"peer": BEN.peer, "t": "membership.unbind/1"}, ANN.working)),
+        "no way back",
+    ),
+    "the unbinding of the machine that asks": (
+        restore(by_key({"peer": NEW.peer, "t": "membership.unbind/1"})),
+        "no way back",
+    ),
     "another root's word": (restore(by_root(certifying(CARD), ANN.root)), "no way back"),
     "a form that is none": (restore(by_root({"t": "membership.certify/1"})), "no way back"),
     "a machine under a key that is not named yet": (restore(by_key(binding(CARD), NEW.working)), "no way back"),
@@ -277,6 +301,40 @@ def test_a_member_comes_back_to_what_it_had_by_two_entries_and_its_old_key_can_t
     assert refused.code in ("entry.key-ended", "entry.unusable")
 
 
+def test_a_thief_who_binds_machine_after_machine_does_not_keep_the_member_out() -> None:
+    """SPEC M-7, P-59: the keys end first, then there is room."""
+    made = Stand()
+    network = CHAIN.network
+    for number in range(1, KEYS_MAX):
+        box = SigningKey(digest("box", bytes([number])))
+        bound = sign_statement("peer", {"member": BEN.member, "network": network}, box).to_value()
+        operation = {"machine": bound, "t": "membership.machine/1"}
+        made.carry(sign_entry(BEN.working, network, number, UNTIL_MS, operation))
+        made.block()
+    assert len(welcomed(made).peers) == KEYS_MAX
+    certify, machine = way_back(made)
+    made.carry(certify)
+    made.block()
+    (refused,) = of(made.carry(machine), Recorded)
+    made.block()
+    assert member_of_peer(made.core.chain.state, NEW.peer) is None, f"{refused}: there is no room"
+    entries = way_back(made, is_alone=True)
+    assert [one.name for one in entries] == [
+        "membership.revoke/1",
+        *["membership.unbind/1"] * KEYS_MAX,
+        "membership.machine/1",
+    ]
+    for one in entries:
+        asked = read(ask_restore(TICKET, BEN.root, NEW.peer, one), made.core.chain)
+        assert not stands_already(made.core.chain, asked, NEW.peer)
+        assert not of(made.carry(one), NotRecorded)
+        made.block()
+        assert stands_already(made.core.chain, asked, NEW.peer)
+    record = member_record(made.core.chain.state, BEN.member) or {}
+    assert (record["keys"], record["peers"]) == ([NEW.working.public], [NEW.peer])
+    assert way_back(made, is_alone=True) == []
+
+
 def rotated() -> Stand:
     made = Stand()
     made.carry(by_root(rotating(BEN.member, CHAIN.network, BEN.next_root, AFTER)))
@@ -300,19 +358,15 @@ def test_after_a_rotation_the_first_root_is_told_that_it_was_replaced_and_nothin
 
 def test_after_a_rotation_the_next_root_brings_the_member_back_under_its_own_numbers() -> None:
     made = rotated()
-    reply = welcome_reply(made.core.chain, founding(made), read(request(root=BEN.next_root), made.core.chain))
-    welcome = read_welcome(reply, TICKET)
+    welcome = welcomed(made, BEN.next_root)
     assert (welcome.charter.network, welcome.next_number) == (CHAIN.network, 1)
     for entry in way_back(made, BEN.next_root):
         assert not of(made.carry(entry), NotRecorded)
         made.block()
     assert member_of_peer(made.core.chain.state, NEW.peer) == BEN.member
-    reply = welcome_reply(made.core.chain, founding(made), read(request(root=BEN.next_root), made.core.chain))
-    assert read_welcome(reply, TICKET).next_number == 2, "no number is signed twice"
-
-
-def founding(made: Stand) -> dict[bytes, bytes]:
-    return {one.member: one.root.sign(founding_id(made.core.chain.network)) for one in (ANN, BEN)}
+    again = welcomed(made, BEN.next_root)
+    assert (again.next_number, again.keys[NEW.working.public]) == (2, 1), "no number is signed twice"
+    assert way_back(made, BEN.next_root) == [], "nothing is left to record"
 
 
 def test_a_welcome_of_another_network_or_without_its_founders_is_not_believed() -> None:

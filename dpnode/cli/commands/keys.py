@@ -211,16 +211,26 @@ def _ticket(value: Fields) -> Iterator[Block]:
     )
 
 
-@command("return", example="dpnode network return dpnode-ticket-1-... --words-file words.txt", writes=True)
+@command(
+    "return",
+    example="dpnode network return dpnode-ticket-1-... --words-file words.txt\n"
+    "dpnode network return dpnode-ticket-1-... --all-lost",
+    writes=True,
+)
 @click.argument("ticket")
+@click.option(
+    "--all-lost", "alone", is_flag=True, help="End every other working key and machine of yours, first of all."
+)
 @root_options
 @click.option("--wait", "wait_ms", type=SPAN, default=60_000, metavar="SPAN", help="Give up after so long (60s).")
-def come_back(run: Run, ticket: str, words_file: str | None, passphrase_file: str | None, wait_ms: int) -> None:
+def come_back(
+    run: Run, ticket: str, alone: bool, words_file: str | None, passphrase_file: str | None, wait_ms: int
+) -> None:
     """Come back as the member you are, on a machine restored from your words; the daemon must be up."""
     # Told before the words are typed, which are many.
     _ticket_in(ticket)
     entropy = unlock_entropy(run.home, words_file=words_file, passphrase_file=passphrase_file)
-    run.ask(IdReturn(ticket=ticket, entropy=entropy, wait_ms=wait_ms, dry_run=run.dry_run), _returned)
+    run.ask(IdReturn(ticket=ticket, entropy=entropy, alone=alone, wait_ms=wait_ms, dry_run=run.dry_run), _returned)
 
 
 def _returned(value: Fields) -> Iterator[Block]:

@@ -86,5 +86,7 @@ class IdReturn(Question):
     """A ticket, or an invitation, even one that is used up."""
     entropy: bytes = field(repr=False)
     """What the words stand for, 32 bytes: only the network says which root key that follows from it is in force."""
+    alone: bool = False
+    """Every other key and machine of this member is lost: end them all."""
     wait_ms: int = 60_000
     dry_run: bool = False
