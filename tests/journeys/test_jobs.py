@@ -96,11 +96,7 @@ def money(node: Node, member: str) -> tuple[int, int]:
 def call_by_hand(town: Town, **fields: Any) -> str:
     """The customer calls for hooks in a plastic that only the workshop with the person prints."""
     asked: dict[str, Any] = {
-        "design": str(DESIGN),
-        "part": "Hook",
-        "parameters": {"material": "petg"},
-        "quantity": 4,
-        **fields,
+        "design": str(DESIGN), "part": "Hook", "parameters": {"material": "petg"}, "quantity": 4, **fields
     }
     answer = town.customer.ask(JobCall(**asked))
     assert [one["name"] for one in answer["asked"]] == ["workshop"]
@@ -189,11 +185,7 @@ def test_a_job_by_policies_is_proposed_for_and_awarded_with_nobody_at_the_keyboa
     began_s = time.monotonic()
     answer = town.customer.ask(
         JobCall(
-            design=str(DESIGN),
-            part="Hook",
-            quantity=2,
-            automatic=True,
-            wait_ms=20_000,
+            design=str(DESIGN), part="Hook", quantity=2, automatic=True, wait_ms=20_000,
             reply_by_ms=time.time_ns() // 1_000_000 + 15_000,
         )
     )
@@ -326,7 +318,7 @@ def test_an_award_without_the_money_is_refused_and_says_so(town: Town) -> None:
 def test_a_design_that_is_none_is_refused_by_file_and_reason(town: Town, tmp_path: Path) -> None:
     for name, content, said in (
         ("letter.toml", b"dear = 'friend'\n", "letter.toml"),
-        ("broken.toml", b'name = "unclosed\n[[part]\n', "broken.toml"),
+        ("broken.toml", b"name = \"unclosed\n[[part]\n", "broken.toml"),
         ("broken.yml", b"title: [a\n b: {", "broken.yml"),
         ("picture.png", bytes(range(256)), "picture.png"),
     ):
