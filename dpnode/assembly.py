@@ -17,7 +17,7 @@ from config.settings import Settings
 from dpnode.control.amounts import decimal_text
 from dpnode.errors import FailKind, Problem
 from dpnode.identity.identity import Identity
-from dpnode.shelf import check_anchor_row, check_head_row, pending_entries, read_anchor, read_chain
+from dpnode.shelf import check_anchor_row, check_head_row, pending_entries, read_anchor, read_begins, read_chain
 from dpnode.store import questions
 from dpnode.store.journal import Record
 from dpnode.store.store import Store
@@ -100,8 +100,9 @@ async def load_chain(store: Store, charter: Charter) -> Chain:
     head = await store.head()
     check_head_row(chain, None if head is None else head.header)
     anchor = read_anchor(meta)
-    named = await store.ask(questions.block_at(anchor.height)) if anchor.height else None
-    check_anchor_row(anchor, chain.head.height, None if named is None else named.id)
+    if anchor.height >= read_begins(meta):
+        named = await store.ask(questions.block_at(anchor.height))
+        check_anchor_row(anchor, chain.head.height, None if named is None else named.id)
     return chain
 
 

@@ -52,8 +52,9 @@ from dpnode.net.room import Net
 from dpnode.node import Node
 from dpnode.paths import Home
 from dpnode.seat import Seat
-from dpnode.shelf import Founded, founding_commit, read_founded
+from dpnode.shelf import Founded, read_founded, read_introducer
 from dpnode.store.errors import StoreError
+from dpnode.store.rows import Commit
 from dpnode.store.store import Store, open_store
 from dpnode.talk import Talk
 from ledger.names import Kind, show_id
@@ -99,6 +100,8 @@ class _Daemon:
         self._unread: Unread
         self._changing = trio.Lock()
         self._damage = Damage(home)
+        self._introducer: tuple[PeerId, tuple[str, ...]] | None = None
+        """By whose machine we come in, as long as our own ledger does not hold that we are a member."""
 
     async def run(self) -> None:
         """The whole life of the node; raises `Problem` alone, however deep in the nurseries it arose."""
@@ -220,6 +223,8 @@ class _Daemon:
         net.announce(node.founded.charter.network.hex()[:16])
         for record in node.core.directory.records.all():
             net.keep(PeerId(record.peer), record.addresses)
+        if self._introducer is not None:
+            net.keep(*self._introducer)
         for address in self._settings.network.known_peers:
             where, _, peer = address.rpartition("/p2p/")
             net.keep(parse_peer_id(peer), [where])
@@ -256,13 +261,13 @@ class _Daemon:
 
     # -- the network's ledger
 
-    async def _begin(self, founded: Founded, checkpoint: tuple[int, bytes] | None) -> None:
+    async def _begin(self, founded: Founded, first: Commit) -> None:
         """Take up a network that was just founded or joined."""
         async with self._changing:
             node = self._node
             if node.founded is not None:
                 raise Problem(FailKind.REFUSED, "this home belongs to a network already: one home, one network")
-            await node.store.commit(founding_commit(founded, checkpoint))
+            await node.store.commit(first)
             await self._assemble(founded)
             await self._drive()
             assert node.net is not None
@@ -285,6 +290,10 @@ class _Daemon:
             peer=peer_id_of(self._identity.network_seed),
             records=records,
         )
+        found = read_introducer(await node.store.meta())
+        if found is not None and member_of_peer(chain.state, node.core.me.peer) is None:
+            self._introducer = (PeerId(found[0]), found[1])
+            node.gate.introducers.add(self._introducer[0])
         node.parts.core.introducers |= node.gate.introducers
         node.founded = founded
         remember(self._home, founded)

@@ -26,6 +26,7 @@ from dpnode.net.room import Net
 from dpnode.paths import Home
 from dpnode.seat import Seat
 from dpnode.shelf import Founded
+from dpnode.store.rows import Commit
 from dpnode.store.store import Store
 from ledger.canonical import Value
 from ledger.entry import Entry
@@ -82,8 +83,8 @@ class Node:
         self.changes: list[tuple[int, said.Changed]] = []
         """(wall clock, change), the newest last."""
         self.gate = LedgerGate(lambda: None if self.parts is None else self.parts.core.chain.state)
-        self.begin: Callable[[Founded, tuple[int, bytes] | None], Any]
-        """Set by the daemon: take up a network that was just founded or joined."""
+        self.begin: Callable[[Founded, Commit], Any]
+        """Set by the daemon: take up a network that was just founded or joined, beginning with this commit."""
         self.on_talk: Callable[[Effect], None] = lambda effect: None
         """Set by the daemon: notify a person, fetch files."""
         self.reminders: list[str] = []

@@ -6,6 +6,9 @@ writes: it first takes the daemon's lock, so that no daemon starts in between.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from dpnode.control.answers import Answer, Done, failed
@@ -20,6 +23,8 @@ from dpnode.store.errors import StoreCorrupt, StoreError
 from dpnode.store.offline import Reading, reading
 from ledger.canonical import NotCanonical, decode
 from ledger.keys import MemberId, member_id
+
+NO_NETWORK = "this home has no network yet: `dpnode network found NAME` or `dpnode network join`"
 
 
 def answer(question: Question, home: Home, report: Report | None = None) -> Answer:
@@ -43,9 +48,7 @@ def _answer(question: Question, home: Home, report: Report) -> dict[str, Any]:
         return found(question, home)
     me = own_member(home)
     if not home.database.exists():
-        raise Problem(
-            FailKind.REFUSED, "this home has no network yet: `dpnode network found NAME` or `dpnode network join`"
-        )
+        raise Problem(FailKind.REFUSED, NO_NETWORK)
     with reading(home.database) as opened:
         if question.name == "ledger.verify":
             from dpnode.reading.verify import verify
@@ -62,6 +65,29 @@ def _answer(question: Question, home: Home, report: Report) -> dict[str, Any]:
         if reader is None:
             raise Problem(FailKind.DAEMON_DOWN, f"{question.name} needs the daemon: `dpnode up`")
         return drive(opened, reader(source, question))
+
+
+def snapshot(home: Home, report: Report) -> Iterator[bytes]:
+    """The bytes of a snapshot of the newest block, also beside a running daemon; raises `Problem`."""
+    from dpnode.reading.snapshot import parts
+
+    if not home.database.exists():
+        raise Problem(FailKind.REFUSED, NO_NETWORK)
+    try:
+        with reading(home.database) as opened:
+            yield from parts(opened, report)
+    except StoreError as error:
+        kind = FailKind.VERIFICATION if isinstance(error, StoreCorrupt) else FailKind.FAILED
+        raise Problem(kind, str(error)) from error
+
+
+def snapshot_file(home: Home, path: Path, report: Report) -> dict[str, Any]:
+    """Write a snapshot to a new file, whole or not at all; returns {"path", "bytes"}. Raises `Problem`."""
+    from dpnode.reading.export import write_parts
+
+    if os.path.lexists(path):
+        raise Problem(FailKind.REFUSED, f"{path} exists already; dpnode never overwrites")
+    return {"path": str(path), "bytes": write_parts(path, snapshot(home, report))}
 
 
 def own_member(home: Home) -> MemberId:

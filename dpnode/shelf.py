@@ -6,8 +6,8 @@ this machine's disk, never a peer's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from dpnode.errors import FailKind, Problem
 from dpnode.store.rows import Commit, Mark, PendingEntry, ServedBlock, StoredBlock
@@ -22,6 +22,7 @@ from ledger.form import ID, MOMENT_MS, Int, Map
 from ledger.operations.members import key_standing
 from ledger.proof import WITNESSES_KEY
 from ledger.proof_making import epoch_end
+from ledger.snapshot import Start
 from ledger.state import Overlay, State, View
 from protocol.messages import Blocks
 from protocol.replication.anchor import Anchor
@@ -31,8 +32,12 @@ META_FOUNDING = "founding"
 META_HEAD = "head"
 META_CHECKPOINT = "checkpoint"
 """A block id from the invitation that the history must contain."""
+META_INTRODUCER = "introducer"
+"""Machine and addresses of the member that brings us in: the way on after a start, until we stand on the ledger."""
 META_CHECKED = "checked"
 """Up to which height every author's signature was verified here."""
+META_BEGINS = "begins"
+"""The height of the oldest block here, that of the snapshot this home began with; not there where it has them all."""
 KEPT_EPOCH_END = "epoch-end"
 """What shows strangers the witnesses of each later epoch: by the number of the epoch that ended, 8 bytes (SPEC O-4)."""
 _HEAD = Map(
@@ -56,15 +61,52 @@ class Founded:
 def founding_commit(founded: Founded, checkpoint: tuple[int, bytes] | None = None) -> Commit:
     """The first commit of a home: charter, founders' signatures and the state they make."""
     chain, pairs = Chain.founded(founded.charter)
+    return Commit(state=sorted(pairs.items()), meta=_first_facts(founded, chain.head, checkpoint))
+
+
+def snapshot_commit(
+    founded: Founded, start: Start, pairs: Sequence[tuple[bytes, bytes]], checkpoint: tuple[int, bytes]
+) -> Commit:
+    """The first commit of a home that begins with a snapshot instead of at height 0 (SPEC O-17).
+
+    Raises `RemoteError` where an author of the block's entries is unknown to the state after it.
+    """
+    after = Overlay(State())
+    after.changes.update(pairs)
+    header = start.block.header
+    if any(key_standing(after, entry.key) is None for entry in start.block.entries):
+        raise RemoteError(f"the state after block {header.height} does not know who signed an entry of it")
+    # How many entries came before is not shown by anything: what is counted here are those that are here.
+    head = Head(
+        height=header.height,
+        block=header.id,
+        time_ms=header.time_ms,
+        state_root=header.state_root,
+        epoch=start.epoch,
+        view=start.view,
+        entries=len(start.block.entries),
+    )
+    # Of the blocks that are here every signature is to be checked, and no older one.
+    begins = [(META_BEGINS, encode(header.height)), (META_CHECKED, encode(header.height - 1))]
+    return Commit(
+        blocks=[_stored(after, start.block, start.certificate)],
+        state=pairs,
+        state_replaced=True,
+        kept=[(KEPT_EPOCH_END, number.to_bytes(8, "big"), end) for number, end in enumerate(start.epoch_ends, 1)],
+        meta=[*_first_facts(founded, head, checkpoint), *begins],
+    )
+
+
+def _first_facts(founded: Founded, head: Head, checkpoint: tuple[int, bytes] | None) -> list[tuple[str, bytes | None]]:
     signatures = [[member, signature] for member, signature in sorted(founded.signatures.items())]
     meta: list[tuple[str, bytes | None]] = [
         (META_CHARTER, founded.charter.body),
         (META_FOUNDING, encode(signatures)),
-        (META_HEAD, _head_bytes(chain.head)),
+        (META_HEAD, _head_bytes(head)),
     ]
     if checkpoint is not None:
         meta.append((META_CHECKPOINT, encode(list(checkpoint))))
-    return Commit(state=sorted(pairs.items()), meta=meta)
+    return meta
 
 
 def step_commit(chain: Chain, step: Advance, certificate: bytes) -> Commit:
@@ -160,6 +202,25 @@ def read_founded(meta: dict[str, bytes]) -> Founded | None:
 def read_anchor(meta: dict[str, bytes]) -> Anchor:
     """The block that the history must hold (P-56); one of height 0 where this home joined without any."""
     return Anchor(*decode(meta[META_CHECKPOINT])) if META_CHECKPOINT in meta else Anchor()
+
+
+def introduced(first: Commit, peer: bytes, addresses: Iterable[str]) -> Commit:
+    """A first commit that also says by whose machine we come in."""
+    written = encode({"addresses": list(addresses), "peer": peer})
+    return replace(first, meta=[*first.meta, (META_INTRODUCER, written)])
+
+
+def read_introducer(meta: Mapping[str, bytes]) -> tuple[bytes, tuple[str, ...]] | None:
+    """Peer id and addresses of the machine we came in by; None for a founder."""
+    if META_INTRODUCER not in meta:
+        return None
+    value = decode(meta[META_INTRODUCER])
+    return value["peer"], tuple(value["addresses"])
+
+
+def read_begins(meta: Mapping[str, bytes]) -> int:
+    """The height of the oldest block that is kept here, once there is one."""
+    return int(decode(meta[META_BEGINS])) if META_BEGINS in meta else 1
 
 
 def check_anchor_row(anchor: Anchor, height: int, block: bytes | None) -> None:

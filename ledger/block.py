@@ -22,6 +22,7 @@ BLOCK_BYTES_MAX = (1 << 20) + (1 << 17)
 """1 MiB of entries (the charter's limit) and room for their outcomes and framing."""
 _sha = hashlib.sha256
 _LEAF_TAG = tag("leaf")
+HEADER_BYTES_MAX = 1024
 _OUTCOME = Text(48, least=0)
 _HEADER = Map(
     {
@@ -122,7 +123,7 @@ def make_block(
 
 def read_header(body: bytes) -> Header:
     """The header in these bytes; raises `NotCanonical` or `Malformed`."""
-    value = decode(body, bytes_max=1024)
+    value = decode(body, bytes_max=HEADER_BYTES_MAX)
     _HEADER.check(value)
     return Header(
         network=value["network"],

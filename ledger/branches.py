@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from ledger.block import Block
+from ledger.block import Block, write_block
 from ledger.chain import CLOCK_SKEW_MS, Advance, BadRange, Branch, Chain
 from ledger.consensus.tree import Verdict
 from ledger.consensus.votes import Certificate
@@ -19,6 +19,10 @@ from ledger.errors import LocalError, Refusal
 from ledger.fold import is_fully_signed
 from ledger.state import View
 
+STEP_BYTES_MAX = 1 << 20
+"""Several blocks that one certificate makes final are fetched together, so they fit one answer (P-30)."""
+ROOM_BYTES_MIN = 96 << 10
+"""Below it a leader makes no further block: the largest entry, its outcome and a header want that much."""
 BODIES_MAX = 64
 """Blocks kept above the head: a few proposals ahead, a few notarized, a few orphaned; a megabyte each at worst."""
 
@@ -134,15 +138,26 @@ class Branches:
         branch = self._valid.get(block_id)
         return 0 if branch is None else branch.block.header.height - self._chain.head.height
 
+    def _bytes_above(self, block_id: bytes) -> int:
+        branch = self._valid.get(block_id)
+        return 0 if branch is None else sum(len(write_block(one.block)) for one in branch.path())
+
+    def is_too_long(self, block_id: bytes) -> bool:
+        """Whether a valid block and those between it and the head weigh more than one certificate may cover (V-16)."""
+        return self.depth(block_id) > 1 and self._bytes_above(block_id) > STEP_BYTES_MAX
+
     def build(self, parent: bytes, view: int, wall_ms: int) -> Block | None:
         """A new block on a valid one, of what waits."""
+        room_bytes = STEP_BYTES_MAX - self._bytes_above(parent) if parent != self.base else None
+        if room_bytes is not None and room_bytes < ROOM_BYTES_MIN:
+            return None
         if not self._pending.may_propose(wall_ms):
             return None
         ground = self._valid.get(parent)
         if ground is None and parent != self.base:
             raise LocalError("a block is built on a valid one")
         state = self._chain.state if ground is None else ground.after
-        made = self._chain.make(ground, self._pending.candidates(state), wall_ms, view)
+        made = self._chain.make(ground, self._pending.candidates(state), wall_ms, view, room_bytes)
         if made is None:
             self._pending.left((), nothing=ground is None)
             return None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ledger.block import Block, make_block, witnesses_hash
+from ledger.block import HEADER_BYTES_MAX, Block, make_block, witnesses_hash
 from ledger.charter import Charter, genesis
 from ledger.consensus.votes import Certificate, VoteKind, check_certificate, write_certificate
 from ledger.entry import Entry
@@ -163,12 +163,26 @@ class Chain:
 
     # -- blocks that are not final yet
 
-    def make(self, parent: Branch | None, candidates: Iterable[Entry], time_ms: int, view: int) -> Made | None:
-        """A leader's block on `parent` (None: on the head), or None where there is nothing for it (SPEC B-10)."""
+    def make(
+        self,
+        parent: Branch | None,
+        candidates: Iterable[Entry],
+        time_ms: int,
+        view: int,
+        room_bytes: int | None = None,
+    ) -> Made | None:
+        """A leader's block on `parent` (None: on the head), or None where there is nothing for it (SPEC B-10).
+
+        `room_bytes`: what it may weigh as it is written, where that is less than the charter lets it.
+        """
         ground = self._ground([] if parent is None else [parent])
         time_ms = max(time_ms, ground.time_ms + 1)
         tx = Overlay(ground.view)
-        done = choose(tx, self.network, ground.height + 1, time_ms, candidates, self.charter.limits)
+        limits = self.charter.limits
+        if room_bytes is not None:
+            # An entry's framing and outcome add up to a quarter to what the limit counts, and there is the header.
+            limits = replace(limits, block_bytes=min(limits.block_bytes, 3 * (room_bytes - HEADER_BYTES_MAX) // 4))
+        done = choose(tx, self.network, ground.height + 1, time_ms, candidates, limits)
         if not done.entries and not done.due_items:
             return None
         settled = self.state.settle(tx.changes, _below(parent))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -25,7 +26,9 @@ from dpnode.founding import check_root, make_network
 from dpnode.net import JOIN_PROTOCOL, Polite
 from dpnode.net.api import CannotConnect, NetError, PeerId, Refusal, RequestRefused
 from dpnode.node import Node
-from dpnode.shelf import Founded, false_history
+from dpnode.shelf import Founded, false_history, founding_commit, introduced
+from dpnode.snapshots import first_commit
+from dpnode.store.rows import Commit
 from ledger.chain import Chain
 from ledger.charter import Charter
 from ledger.entry import Entry
@@ -73,7 +76,7 @@ async def found(node: Node, question: NetworkFound, responder: Responder) -> Ans
         node.identity, name=question.network_name, purpose=question.purpose, root_seed=question.root_seed
     )
     if not question.dry_run:
-        await node.begin(founded, None)
+        await node.begin(founded, founding_commit(founded))
     return Done(value=entered(node, founded, 0, question.dry_run))
 
 
@@ -187,21 +190,41 @@ async def join(node: Node, question: NetworkJoin, responder: Responder) -> Answe
         reply = await guest_request(node, peer, ask("charter", invitation, net.peer_id))
         charter, signatures, number = _read_welcome(reply, invitation)
         founded = Founded(charter=charter, signatures=signatures)
+        # Before the invitation is used: a snapshot that does not hold leaves it as it was.
+        first = None if question.snapshot is None else await _begun(question.snapshot, founded, invitation, responder)
         entry = _own_entry(node, invitation, root, number)
         await responder.progress({"text": f"asking {charter.name} to record that you join"})
         outcome = await _until_final(node, peer, invitation, entry)
         if outcome.outcome:
             raise Problem(FailKind.REFUSED, f"the network refused: {outcome.outcome}", {"reason": outcome.outcome})
-        await take_up(node, founded, invitation, outcome.height, responder)
+        await take_up(node, founded, invitation, outcome.height, responder, first)
         return Done(value=entered(node, founded, node.core.chain.head.height, False))
     raise Problem(FailKind.TIMED_OUT, "joining took too long; what was recorded goes on in the background")
 
 
-async def take_up(node: Node, founded: Founded, way: Invitation | Ticket, height: int, responder: Responder) -> None:
-    """Belong to a network from now on, and catch up with the member that brought us in, to `height` at least."""
+async def _begun(path: str, founded: Founded, invitation: Invitation, responder: Responder) -> Commit:
+    """The first commit by a snapshot; raises `Problem`. Ends at its next report when cancelled."""
+    anchor = (invitation.height, invitation.block)
+
+    def report(value: dict[str, Any]) -> None:
+        trio.from_thread.run(responder.progress, value)
+
+    return await trio.to_thread.run_sync(first_commit, Path(path), founded, anchor, report)
+
+
+async def take_up(
+    node: Node,
+    founded: Founded,
+    way: Invitation | Ticket,
+    height: int,
+    responder: Responder,
+    first: Commit | None = None,
+) -> None:
+    """Belong to a network, beginning with `first` (None: with the charter), and catch up to `height` at least."""
     assert node.net is not None
     peer = PeerId(way.peer)
-    await node.begin(founded, (way.height, way.block))
+    first = first or founding_commit(founded, (way.height, way.block))
+    await node.begin(founded, introduced(first, way.peer, way.addresses))
     # Only now is there somebody to hear what it sends.
     node.gate.introducers.add(peer)
     node.core.introducers.add(peer)

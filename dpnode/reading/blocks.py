@@ -15,13 +15,13 @@ BATCH_BYTES = 4 << 20
 """Bytes of blocks held at once; some 10,000 entries."""
 
 
-def batches(reading: Asks, height: int) -> Iterator[list[tuple[ServedBlock, Block]]]:
-    """Every block from 1 to `height`, each with its stored bytes.
+def batches(reading: Asks, height: int, start: int = 1) -> Iterator[list[tuple[ServedBlock, Block]]]:
+    """Every block from `start` to `height`, each with its stored bytes.
 
     Reading a block checks its encoding and that its entries are those its header names; raises `Problem` for one that
     is missing or damaged.
     """
-    expected = 1
+    expected = start
     while expected <= height:
         served = [one for one in reading.ask(questions.blocks(expected, BATCH_BYTES)) if one.height <= height]
         if not served or served[0].height != expected:

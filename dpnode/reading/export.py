@@ -38,7 +38,13 @@ def export(source: Source, reading: Asks, question: LedgerExport, report: Report
         raise Problem(FailKind.REFUSED, f"{path} exists already; an export never overwrites")
     if not path.parent.is_dir():
         raise Problem(FailKind.FAILED, f"there is no folder {path.parent}")
+    if question.form == "beancount" and source.begins > 1:
+        raise Problem(
+            FailKind.REFUSED, f"books need every entry there was{source.lacking}: ask another member for them"
+        )
     value: dict[str, Any] = {"path": str(path), "entries": source.head.entries}
+    if source.begins > 1:
+        value["from"] = source.begins
     if question.dry_run:
         return {**value, "dry_run": True}
     lines = _json_lines(source, reading, report) if question.form == "jsonl" else books(source, reading, report)
@@ -47,13 +53,18 @@ def export(source: Source, reading: Asks, question: LedgerExport, report: Report
 
 def write_whole(path: Path, lines: Iterator[str]) -> int:
     """Write lines to a new file, all or nothing; returns its size in bytes. Raises `Problem`."""
+    return write_parts(path, (line.encode("utf-8") + b"\n" for line in lines))
+
+
+def write_parts(path: Path, parts: Iterator[bytes]) -> int:
+    """As `write_whole`, for bytes."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     size = 0
     try:
         try:
             with unfinished.open("xb") as file:
-                for line in lines:
-                    size += file.write(line.encode("utf-8") + b"\n")
+                for part in parts:
+                    size += file.write(part)
                 file.flush()
                 os.fsync(file.fileno())
             _place(unfinished, path)
@@ -69,11 +80,11 @@ def _place(unfinished: Path, path: Path) -> None:
     try:
         os.link(unfinished, path)
     except FileExistsError:
-        raise Problem(FailKind.REFUSED, f"{path} exists already; an export never overwrites") from None
+        raise Problem(FailKind.REFUSED, f"{path} exists already; dpnode never overwrites") from None
     except OSError:
         # A file system without hard links: the name was free a moment ago, and that is the best it offers.
         if os.path.lexists(path):
-            raise Problem(FailKind.REFUSED, f"{path} exists already; an export never overwrites") from None
+            raise Problem(FailKind.REFUSED, f"{path} exists already; dpnode never overwrites") from None
         unfinished.rename(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
@@ -86,19 +97,18 @@ def _json_lines(source: Source, reading: Asks, report: Report) -> Iterator[str]:
     """One object per line: the charter, then each block and its entries; bytes as signed (SPEC O-10 to O-12)."""
     charter = source.charter
     founding = decode(source.meta["founding"])
-    yield _json(
-        {
-            "is": "charter",
-            "network": show_id(Kind.NETWORK, charter.network),
-            "name": charter.name,
-            "body": _base64(charter.body),
-            "founding": [
-                {"member": show_id(Kind.MEMBER, member), "signature": _base64(sig)} for member, sig in founding
-            ],
-        }
-    )
+    first: dict[str, Any] = {
+        "is": "charter",
+        "network": show_id(Kind.NETWORK, charter.network),
+        "name": charter.name,
+        "body": _base64(charter.body),
+        "founding": [{"member": show_id(Kind.MEMBER, member), "signature": _base64(sig)} for member, sig in founding],
+    }
+    if source.begins > 1:
+        first["from"] = source.begins
+    yield _json(first)
     ends = {decode(end)["block"]: end for _, end in reading.ask(questions.kept(KEPT_EPOCH_END))}
-    for batch in batches(reading, source.head.height):
+    for batch in batches(reading, source.head.height, source.begins):
         for served, block in batch:
             header = block.header
             value: dict[str, Any] = {

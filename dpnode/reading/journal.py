@@ -80,7 +80,8 @@ def journal(source: Source, question: LedgerJournal) -> Asking[dict[str, Any]]:
         below = 0 if of_job is not None else found[-1].number
         lines += [line for line in found if _passes(line, member, family)]
     more = len(lines) > limit or (scanned >= SCANNED_MAX and below > 0)
-    return {"entries": [row(view, line) for line in lines[:limit]], "more": more}
+    value: dict[str, Any] = {"entries": [row(view, line) for line in lines[:limit]], "more": more}
+    return value if more or source.begins == 1 else {**value, "from": source.begins}
 
 
 def read_line(view: View, found: FoundEntry) -> Line:

@@ -45,6 +45,8 @@ def status(source: Source, question: LedgerStatus) -> Asking[Fields]:
         "pending": pending,
         "database_bytes": counts.disk_bytes,
     }
+    if source.begins > 1:
+        value["from"] = source.begins
     if "checked" in source.meta:
         value["checked_height"] = decode(source.meta["checked"])
     return value

@@ -33,7 +33,7 @@ def prove(source: Source, question: LedgerProve) -> Asking[dict[str, Any]]:
     if question.what not in WHAT:
         raise Problem(FailKind.USAGE, f"{', '.join(WHAT[:-1])} or {WHAT[-1]} can be proved")
     if question.what == "entry":
-        height, identity, proof = yield from _entry(question.id)
+        height, identity, proof = yield from _entry(source, question.id)
     else:
         height, identity, proof = yield from _holding(source, question)
     if len(proof) > PROOF_BYTES_MAX:
@@ -59,7 +59,7 @@ def _holding(source: Source, question: LedgerProve) -> Asking[tuple[int, str, by
     state = view if isinstance(view, State) else (yield from _loaded())
     taken = take(state, key)
     made = yield from _made(thing)
-    certified, _ = yield from _certified(height)
+    certified, _ = yield from certified_at(height)
     return height, show_id(written, thing), prove_pair(certified, taken, made=made)
 
 
@@ -86,7 +86,7 @@ def _loaded() -> Asking[State]:
     return State(pairs)
 
 
-def _entry(text: str | None) -> Asking[tuple[int, str, bytes]]:
+def _entry(source: Source, text: str | None) -> Asking[tuple[int, str, bytes]]:
     """An entry, by its id or a beginning of it."""
     prefix = id_beginning(Kind.ENTRY, text or "")
     if not prefix:
@@ -97,14 +97,15 @@ def _entry(text: str | None) -> Asking[tuple[int, str, bytes]]:
         if matches(Kind.ENTRY, text or "", entry.id):
             found.append((one, entry))
     if not found:
-        raise Problem(FailKind.NOT_FOUND, f"there is no entry {(text or '')[:60]!r} here", {"asked": (text or "")[:60]})
+        sentence = f"there is no entry {(text or '')[:60]!r} here{source.lacking}"
+        raise Problem(FailKind.NOT_FOUND, sentence, {"asked": (text or "")[:60]})
     if len(found) > 1:
         choices = ", ".join(short(Kind.ENTRY, entry.id) for _, entry in found[:8])
         raise Problem(
             FailKind.USAGE, f"{(text or '')[:60]!r} means more than one entry: {choices}", {"choices": choices}
         )
     one, entry = found[0]
-    certified, block = yield from _certified(one.height)
+    certified, block = yield from certified_at(one.height)
     return one.height, show_id(Kind.ENTRY, entry.id), prove_entry(certified, block, one.position)
 
 
@@ -117,7 +118,7 @@ def _made(thing: bytes) -> Asking[bytes]:
     return b""
 
 
-def _certified(height: int) -> Asking[tuple[Certified, Block]]:
+def certified_at(height: int) -> Asking[tuple[Certified, Block]]:
     """A stored block and what shows that it is final: its own certificate, or one of a block not far above."""
     served = yield questions.blocks(height, 1)
     if not served or served[0].height != height:

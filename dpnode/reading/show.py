@@ -66,7 +66,8 @@ def show(source: Source, question: LedgerShow) -> Asking[Fields]:
         except Problem as problem:
             if problem.kind is not FailKind.NOT_FOUND:
                 raise
-    raise Problem(FailKind.NOT_FOUND, f"nothing on the ledger is called {text[:60]!r}", {"asked": text[:60]})
+    sentence = f"nothing on the ledger is called {text[:60]!r}{source.lacking}"
+    raise Problem(FailKind.NOT_FOUND, sentence, {"asked": text[:60]})
 
 
 def _entry(source: Source, text: str) -> Asking[Fields]:

@@ -74,6 +74,18 @@ class Source:
 
         return read_charter(self.meta["charter"])
 
+    @cached_property
+    def begins(self) -> int:
+        """The height of the oldest block here: that of the snapshot where the home began with one, else 1."""
+        return int(decode(self.meta["begins"])) if "begins" in self.meta else 1
+
+    @property
+    def lacking(self) -> str:
+        """What is said after something older may have been looked for in vain; empty where all blocks are here."""
+        if self.begins == 1:
+            return ""
+        return f"; this node began with a snapshot and has the history from block {self.begins:,} on"
+
 
 def read_head(meta: dict[str, bytes]) -> HeadSeen:
     """The head in the store's facts; raises `Problem` where the home has no network or the fact is damaged."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from dpnode.reading.blocks import batches, wrong
 from dpnode.reading.source import Asks, Report, read_head
+from dpnode.shelf import read_begins
 from dpnode.store import questions
 from dpnode.store.rows import ServedBlock
 from ledger.block import Block
@@ -43,6 +44,11 @@ def verify(reading: Asks, report: Report) -> dict[str, Any]:
     meta = reading.ask(questions.meta())
     head = read_head(meta)
     chain = _founded(meta)
+    begins = read_begins(meta)
+    if begins > 1:
+        from dpnode.reading.verify_late import verify_late
+
+        return verify_late(reading, chain, head, begins, report)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         for batch in batches(reading, head.height):
             checks = [

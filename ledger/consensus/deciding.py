@@ -96,7 +96,7 @@ def _is_acceptable(book: Book, proposal: Proposal, now: Moment) -> bool:
     is_wrong = verdict is Verdict.INVALID
     if block is not None and not is_wrong:
         # No block stands on one that closes the epoch before that one is final.
-        is_wrong = below != tree.base and tree.closes(below)
+        is_wrong = (below != tree.base and tree.closes(below)) or tree.is_too_long(block_id)
         if not is_wrong and not tree.is_timely(block_id, now.wall_ms):
             is_wrong = True
             book.untimely += 1

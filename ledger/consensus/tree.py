@@ -44,6 +44,9 @@ class Tree(Protocol):
     def missing(self, block_id: bytes) -> tuple[bytes, ...]:
         """Which bodies are needed before the block can be executed: itself, or its lowest unknown ancestor."""
 
+    def is_too_long(self, block_id: bytes) -> bool:
+        """Whether too much stands between the base and a valid block to be stored and served under one certificate."""
+
     def depth(self, block_id: bytes) -> int:
         """How many blocks above the base a valid block stands; 0 for the base."""
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from ledger import branches as branches_module
-from ledger.block import Block
+from ledger.block import Block, write_block
 from ledger.branches import Branches
 from ledger.chain import CLOCK_SKEW_MS, Chain
 from ledger.consensus.tree import Verdict
@@ -263,3 +263,31 @@ def test_bodies_at_or_below_the_head_are_not_kept() -> None:
     twins.leader.add(block)
     twins.leader.add(remade(block, view=2))
     assert twins.leader._bodies == {}
+
+
+def test_what_one_certificate_makes_final_fits_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """V-16, P-30: whoever is behind fetches such blocks together, so no longer step is made or voted for."""
+    twins = Twins()
+    one = twins.build(twins.leader.base, 1, twins.entry(0))
+    two = twins.build(one.header.id, 2, twins.entry(1))
+    for block in (one, two):
+        twins.follower.add(block)
+    assert twins.follower.judge(two.header.id) is Verdict.VALID
+    assert not twins.follower.is_too_long(two.header.id)
+    both = len(write_block(one)) + len(write_block(two))
+    monkeypatch.setattr(branches_module, "STEP_BYTES_MAX", both - 1)
+    assert twins.follower.is_too_long(two.header.id)
+    assert not twins.follower.is_too_long(one.header.id), "a block alone may be as large as any"
+    twins.baskets[0].entries = [twins.entry(2)]
+    assert twins.leader.build(two.header.id, 3, twins.time_ms + 10) is None
+
+
+def test_a_block_on_one_that_is_not_final_takes_only_what_room_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    twins = Twins()
+    one = twins.build(twins.leader.base, 1, twins.entry(0))
+    entries = [twins.entry(1), twins.entry(2), twins.entry(3)]
+    monkeypatch.setattr(branches_module, "ROOM_BYTES_MIN", 0)
+    monkeypatch.setattr(branches_module, "STEP_BYTES_MAX", len(write_block(one)) + 1024 + 3 * entries[0].size_bytes)
+    two = twins.build(one.header.id, 2, *entries)
+    assert len(two.entries) == 2
+    assert not twins.leader.is_too_long(two.header.id)

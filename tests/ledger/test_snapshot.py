@@ -111,6 +111,18 @@ def test_after_a_block_that_closed_its_epoch_the_next_one_has_had_no_view() -> N
     assert read_certificate(start.certificate).epoch == 2
 
 
+def test_an_older_snapshot_holds_and_says_of_when_it_is() -> None:
+    """O-9."""
+    town = History()
+    before = town.head
+    older = b"".join(write_snapshot(town.standing(), before, lambda: town.state.raw_range(b"")))
+    town.do(town.people[1].working, "membership.profile/1", {"about": "stone"})
+    read = Snapshot(io.BytesIO(older).read, town.charter)
+    assert sum(len(chunk) for chunk in read.chunks()) == read.start.pairs
+    assert read.start.block.header == before.header
+    assert read.start.block.header.height < town.head.header.height
+
+
 def test_the_tree_made_on_the_way_is_the_one_of_the_state() -> None:
     """O-16, S-2: also of nothing, and of every number of pairs."""
     gathered, pairs = Gathering(), []

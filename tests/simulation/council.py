@@ -38,6 +38,7 @@ class Council(Town):
         allowed: frozenset[str] | None = None,
         always: bool = False,
         machines: int | None = None,
+        tricks: frozenset[str] | None = None,
     ) -> None:
         """`allowed`: faults that a seed may have, or with `always` has; None: all of them; numbers None: drawn."""
         dice = random.Random(f"council {seed}")
@@ -49,7 +50,7 @@ class Council(Town):
         everybody = list(self.cluster.nodes.values())
         ballots = self.cluster.observer.ballots
         ballots.guilty = self._guilty_keys
-        self.storm = Storm(self.cluster, everybody[: self.n], names, STORM_MS)
+        self.storm = Storm(self.cluster, everybody[: self.n], names, STORM_MS, tricks)
         if "seats" in names:
             self.storm.seating = Seating(self, self.storm)
             for i, node in enumerate(everybody):

@@ -13,7 +13,6 @@ from typing import Any
 import ledger.chain
 import tests.simulation.cluster
 from ledger.branches import Branches
-from ledger.canonical import INTEGER_MAX
 from ledger.consensus import barrier, deciding, hearing, tally
 from ledger.consensus.barrier import Barrier
 from ledger.consensus.book import Book, Out
@@ -77,19 +76,6 @@ def nullify_after_finalize(patch: Patch) -> None:
 def parent_not_notarized(patch: Patch) -> None:
     """A block is voted for wherever it stands."""
     patch.setattr(Views, "stands_on", lambda self, view, block, base: 0)
-
-
-def own_votes_not_tallied_again(patch: Patch) -> None:
-    """After a start the votes of the journal bind, but do not count."""
-    restore = Replica._restore_vote
-
-    def uncounted(self: Replica, vote: Vote) -> None:
-        votes = self._book.tally._votes
-        self._book.tally._votes = {}
-        restore(self, vote)
-        self._book.tally._votes = votes
-
-    patch.setattr(Replica, "_restore_vote", uncounted)
 
 
 def barrier_missing(patch: Patch) -> None:
@@ -242,7 +228,6 @@ def no_repair(patch: Patch) -> None:
     patch.setattr(Views, "justification", lambda self, tip_view, view, most: [])
     patch.setattr(hearing, "_answer_behind", lambda *given: None)
     patch.setattr(hearing, "_answer", lambda *given: None)
-    patch.setattr(Replica, "_repeat", lambda self, now: hearing.ask_own(self._book))
     patch.setattr(hearing, "say_all", lambda book, peer: None)
 
 
@@ -268,19 +253,6 @@ def ranges_beyond_an_epoch(patch: Patch) -> None:
     patch.setattr(tests.simulation.cluster, "served_range", uncut)
 
 
-def lapsed_entries_are_work(patch: Patch) -> None:
-    """Whoever found an entry includable once goes on working for it."""
-    has_any = Waiting.has_any
-
-    def lasting(self: Waiting, wall_ms: int) -> bool:
-        found = has_any(self, wall_ms)
-        if found and self._some_until_ms:
-            self._some_until_ms = INTEGER_MAX
-        return found
-
-    patch.setattr(Waiting, "has_any", lasting)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plant:
     """A bug, what it needs, and the seed that found it."""
@@ -291,6 +263,8 @@ class Plant:
     witnesses: int | None = None
     faults: frozenset[str] | None = None
     """Faults that every seed has, and no others; None: drawn."""
+    tricks: frozenset[str] | None = None
+    """What liars do; None: drawn."""
 
     @property
     def name(self) -> str:
@@ -314,28 +288,26 @@ PLANTS = {
         Plant(put=told_before_durable, seed=0),
         Plant(put=finalize_after_nullify, seed=0),
         Plant(put=nullify_after_finalize, seed=0),
-        Plant(put=parent_not_notarized, seed=0),
-        Plant(put=own_votes_not_tallied_again, seed=0, witnesses=2, faults=_faults("blackout loss delay")),
+        Plant(put=parent_not_notarized, seed=4, witnesses=4, faults=_faults("liar loss"), tricks=_faults("old-parent")),
         Plant(put=barrier_missing, seed=0),
         Plant(put=answers_not_compared, seed=13, witnesses=4, faults=_faults("old-disk loss delay partition")),
         Plant(put=range_certificate_unchecked, seed=8),
         Plant(put=certificate_unchecked, seed=1),
-        Plant(put=own_signature_exempt, seed=0),
+        Plant(put=own_signature_exempt, seed=1),
         Plant(put=loose_votes_unchecked, seed=2),
         Plant(put=journal_not_replayed, seed=0),
         Plant(put=votes_twice, seed=1),
         Plant(put=no_carry, seed=14),
         Plant(put=innocents_convicted, seed=9, witnesses=4, faults=_faults("liar reordering")),
         Plant(put=evidence_dropped, seed=0, witnesses=4, faults=_faults("liar")),
-        Plant(put=skip_uncapped, seed=0, witnesses=4, faults=_faults("delay loss")),
+        Plant(put=skip_uncapped, seed=94, witnesses=4, faults=_faults("delay loss")),
         Plant(put=orphans_forgotten, seed=1),
         Plant(put=clock_unchecked, seed=14),
-        Plant(put=body_unchecked, seed=0),
-        Plant(put=no_repair, seed=0),
+        Plant(put=body_unchecked, seed=3, witnesses=4, faults=_faults("liar"), tricks=_faults("wrong-block")),
+        Plant(put=no_repair, seed=1),
         Plant(put=closing_block_not_waited_for, seed=0),
         Plant(put=old_set_goes_on, seed=0),
         Plant(put=ranges_beyond_an_epoch, seed=0),
-        Plant(put=lapsed_entries_are_work, seed=0),
     )
 }
 """By name."""

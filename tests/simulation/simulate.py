@@ -50,9 +50,10 @@ def run_seed(
     *,
     always: bool = False,
     machines: int | None = None,
+    tricks: frozenset[str] | None = None,
 ) -> Result:
     """One seed from beginning to end."""
-    council = Council(seed, witnesses=witnesses, allowed=allowed, always=always, machines=machines)
+    council = Council(seed, witnesses=witnesses, allowed=allowed, always=always, machines=machines, tricks=tricks)
     violation = ""
     try:
         council.run()
@@ -93,12 +94,14 @@ def search(
 ) -> Iterator[Result]:
     """Seed after seed; a planted bug brings its own faults where none are asked for."""
     always = plant is not None and plant.faults is not None and allowed is None
+    tricks = None
     if plant is not None:
+        tricks = plant.tricks
         witnesses = plant.witnesses if witnesses is None else witnesses
         allowed = plant.faults if allowed is None else allowed
     for seed in seeds:
         with memoised(), planted(plant):
-            result = run_seed(seed, witnesses, allowed, always=always, machines=machines)
+            result = run_seed(seed, witnesses, allowed, always=always, machines=machines, tricks=tricks)
         yield result
 
 

@@ -55,7 +55,16 @@ def drawn(dice: Any, allowed: frozenset[str], *, always: bool = False) -> tuple[
 class Storm:
     """What befalls the machines of one council until `end_ms`."""
 
-    def __init__(self, cluster: Any, witnesses: list[Any], names: frozenset[str], end_ms: int) -> None:
+    def __init__(
+        self,
+        cluster: Any,
+        witnesses: list[Any],
+        names: frozenset[str],
+        end_ms: int,
+        tricks: frozenset[str] | None = None,
+    ) -> None:
+        self.tricks = tricks
+        """What liars do; None: drawn."""
         self.cluster = cluster
         self.dice = cluster.dice
         self.witnesses = witnesses
@@ -125,8 +134,8 @@ class Storm:
     def _lies(self, node: Any) -> None:
         self.failing.add(node.who.peer)
         self.cluster.observer.ballots.liars.add(node.who.peer)
-        tricks = self.dice.sample(TRICKS, self.dice.randrange(1, 6))
-        node.liar = Liar(self.cluster, node, frozenset(tricks))
+        drawn = frozenset(self.dice.sample(TRICKS, self.dice.randrange(1, 6)))
+        node.liar = Liar(self.cluster, node, drawn if self.tricks is None else self.tricks)
 
     # -- the network
 

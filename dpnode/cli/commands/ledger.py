@@ -9,7 +9,7 @@ from dpnode.cli import shapes
 from dpnode.cli.arguments import NEW_FILE, SPAN_MS_MAX
 from dpnode.cli.blocks import Block, Column, Facts, Note, Table, facts
 from dpnode.cli.commands.motion import evidence
-from dpnode.cli.commands.proof import check, prove_family
+from dpnode.cli.commands.proof import check, prove_family, snapshot
 from dpnode.cli.frame import Run, command, family
 from dpnode.control.answers import Fields
 from dpnode.control.questions.ledger import (
@@ -41,6 +41,7 @@ def _status(value: Fields) -> Iterator[Block]:
         value,
         ("Network", "network", shapes.party),
         ("Height", "height", shapes.count),
+        ("History from block", "from", shapes.count),
         ("State root", "root", lambda root: root.hex() if isinstance(root, bytes) else str(root)),
         ("Last block", "block_ms", shapes.when),
         ("Entries", "entries", shapes.count),
@@ -138,6 +139,15 @@ def _journal(value: Fields) -> Iterator[Block]:
     )
     if value.get("more"):
         yield Note(text="There are older ones: --before HEIGHT.")
+    if value.get("from"):
+        yield _history_from(value)
+
+
+def _history_from(value: Fields) -> Note:
+    return Note(
+        text=f"This node began with a snapshot: it has the history from block {value['from']:,} on, "
+        "what was before stands at other members."
+    )
 
 
 @command("show", example="dpnode ledger show ent-k3q7m2aa")
@@ -208,6 +218,14 @@ def blocks(run: Run, before_height: int | None, limit: int) -> None:
     )
 
 
+def _verified(value: Fields) -> Iterator[Block]:
+    if not value.get("from"):
+        yield Note(text="Everything fits: hashes, signatures, certificates, roots.")
+        return
+    yield Note(text="What is here fits: hashes, signatures, certificates, the root. No rule was run again.")
+    yield _history_from(value)
+
+
 @command("verify", example="dpnode ledger verify")
 def verify(run: Run) -> None:
     """Replay everything from the charter; exit 8 and a sentence when something does not fit."""
@@ -221,7 +239,7 @@ def verify(run: Run) -> None:
                 ("State root", "root", lambda root: root.hex() if isinstance(root, bytes) else str(root)),
                 ("Took", "took_ms", shapes.span),
             ),
-            Note(text="Everything fits: hashes, signatures, certificates, roots."),
+            *_verified(value),
         ],
         within_s=VERIFY_WITHIN_S,
     )
@@ -239,7 +257,8 @@ def export(run: Run, file: str, form: str) -> None:
     run.ask(
         LedgerExport(path=file, form=form, dry_run=run.dry_run),
         lambda value: [
-            facts(value, ("File", "path", str), ("Entries", "entries", shapes.count), ("Size", "bytes", shapes.size))
+            facts(value, ("File", "path", str), ("Entries", "entries", shapes.count), ("Size", "bytes", shapes.size)),
+            *([_history_from(value)] if value.get("from") else []),
         ],
         within_s=VERIFY_WITHIN_S,
     )
@@ -257,6 +276,7 @@ ledger_command = family(
     verify,
     export,
     prove_family,
+    snapshot,
     check,
     evidence,
 )

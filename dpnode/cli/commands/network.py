@@ -28,6 +28,7 @@ from dpnode.control.questions.network import (
 )
 from dpnode.errors import FailKind, Problem
 
+SNAPSHOT_FILE = click.Path(exists=True, dir_okay=False, resolve_path=True)
 INVITATION_BEGINS = "dpnode-invite-1-"
 
 WHAT_MEMBERS_SEE = (
@@ -135,12 +136,16 @@ def _invitations(value: Fields) -> Iterator[Block]:
 )
 @click.argument("invitation", required=False)
 @click.option("--file", "path", type=SECRET_FILE, help="Read it from here.")
+@click.option(
+    "--snapshot", type=SNAPSHOT_FILE, help="Begin with this file of `dpnode ledger snapshot`, not with the charter."
+)
 @root_options
 @click.option("--wait", "wait_ms", type=SPAN, default=60_000, metavar="SPAN", help="Give up after so long (60s).")
 def join(
     run: Run,
     invitation: str | None,
     path: str | None,
+    snapshot: str | None,
     words_file: str | None,
     passphrase_file: str | None,
     wait_ms: int,
@@ -154,7 +159,13 @@ def join(
     found = _readable(_invitation_in(invitation))
     root = unlock_root(run.home, words_file=words_file, passphrase_file=passphrase_file)
     run.ask(
-        NetworkJoin(invitation=found, root_seed=root.root_0_seed, wait_ms=wait_ms, dry_run=run.dry_run),
+        NetworkJoin(
+            invitation=found,
+            root_seed=root.root_0_seed,
+            snapshot=snapshot,
+            wait_ms=wait_ms,
+            dry_run=run.dry_run,
+        ),
         _entered,
     )
 

@@ -1,10 +1,12 @@
-"""`dpnode ledger prove` and `dpnode ledger check`: bytes that hold offline, and what they show."""
+"""`dpnode ledger prove`, `snapshot` and `check`: bytes that hold offline, and what they show."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -12,6 +14,7 @@ from dpnode.cli import shapes
 from dpnode.cli.arguments import NEW_FILE
 from dpnode.cli.blocks import Block, Facts, Note, facts
 from dpnode.cli.frame import Run, command, family
+from dpnode.cli.progress import ProgressLine
 from dpnode.control.answers import Fields
 from dpnode.control.questions.base import Question
 from dpnode.control.questions.ledger import LedgerProve
@@ -31,8 +34,8 @@ def out_option(work: Callable[..., None]) -> Callable[..., None]:
 
 def deliver(run: Run, question: Question, name: str, out: str | None) -> None:
     """Write the bytes under `name` of an answer to stdout or a new file; raises `Problem`."""
-    if out is None and not run.as_json and sys.stdout.isatty():
-        raise Problem(FailKind.USAGE, "this is no text for a terminal: give --out FILE, or send it on with > or |")
+    if out is None and not run.as_json:
+        _refuse_terminal()
     value = run.value_of(question, within_s=PROVE_WITHIN_S)
     if out is None and not run.as_json:
         sys.stdout.buffer.write(value[name])
@@ -42,6 +45,11 @@ def deliver(run: Run, question: Question, name: str, out: str | None) -> None:
         _write(Path(out), value.pop(name))
         value["path"] = out
     run.show(value, _delivered)
+
+
+def _refuse_terminal() -> None:
+    if sys.stdout.isatty():
+        raise Problem(FailKind.USAGE, "this is no text for a terminal: give --out FILE, or send it on with > or |")
 
 
 def _delivered(value: Fields) -> Iterator[Block]:
@@ -96,25 +104,77 @@ def entry(run: Run, id: str, out: str | None) -> None:  # noqa: A002 - the argum
     deliver(run, LedgerProve(what="entry", id=id), "proof", out)
 
 
-@command("check", example="dpnode ledger check proof --charter charter")
+@command("snapshot", example="dpnode ledger snapshot --out snapshot")
+@out_option
+def snapshot(run: Run, out: str | None) -> None:
+    """Write the whole state of the newest block, for who joins late; anybody can check it offline."""
+    from dpnode import offline
+
+    if out is None and run.as_json:
+        raise Problem(FailKind.USAGE, "a snapshot is bytes and no JSON: give --out FILE")
+    if out is None:
+        _refuse_terminal()
+    with ProgressLine() as line:
+        if out is None:
+            for part in offline.snapshot(run.home, line.draw):
+                sys.stdout.buffer.write(part)
+            sys.stdout.buffer.flush()
+            return
+        value = offline.snapshot_file(run.home, Path(out), line.draw)
+    run.show(value, _delivered)
+
+
+@command(
+    "check",
+    example="dpnode ledger check proof --charter charter\ndpnode ledger check snapshot --charter charter",
+)
 @click.argument("proof", type=FILE_OR_STDIN)
 @click.option("--charter", required=True, type=FILE, help="The network's charter: `dpnode network charter`.")
 def check(run: Run, proof: str, charter: str) -> None:
-    """What a proof shows, by the charter alone; needs no node. Exit 8 where it does not hold."""
+    """What a proof or snapshot shows, by the charter alone; needs no node. Exit 8 where it does not hold."""
     from dpnode.reading.proof_shown import checked
+    from dpnode.reading.snapshot import MAGIC
+    from dpnode.reading.snapshot import checked as snapshot_checked
 
-    run.show(checked(_read(proof), _read(charter)), _shown)
+    founding = _read(charter)
+    with _opened(proof) as file, ProgressLine() as line:
+        begin = file.read(len(MAGIC))
+        if begin == MAGIC:
+            rest = Behind(begin, file)
+            value = snapshot_checked(rest.read, founding, line.draw)
+        else:
+            value = checked(begin + file.read(READ_BYTES_MAX), founding)
+    run.show(value, _shown)
+
+
+class Behind:
+    """A stream with the bytes that were taken off its front put back."""
+
+    def __init__(self, taken: bytes, stream: IO[bytes]) -> None:
+        self._taken = taken
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        """As many bytes, or fewer at the end."""
+        taken, self._taken = self._taken[:size], self._taken[size:]
+        return taken + self._stream.read(size - len(taken))
 
 
 def _read(path: str) -> bytes:
+    with _opened(path) as file:
+        return file.read(READ_BYTES_MAX)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[IO[bytes]]:
+    """A file or stdin; raises `Problem`, also for what reading it meets."""
     try:
         with click.open_file(path, "rb") as file:
-            data: bytes = file.read(READ_BYTES_MAX)
+            yield file
     except FileNotFoundError:
         raise Problem(FailKind.NOT_FOUND, f"there is no file {path}") from None
     except OSError as error:
         raise Problem(FailKind.FAILED, f"cannot read {path}: {error.strerror}") from error
-    return data
 
 
 def _shown(value: Fields) -> Iterator[Block]:
@@ -126,6 +186,9 @@ def _shown(value: Fields) -> Iterator[Block]:
         ("Network", "network", shapes.party),
         ("Network id", "network", lambda network: str(network["id"])),
         ("Block", "block", str),
+        ("Pairs", "pairs", shapes.count),
+        ("Size", "bytes", shapes.size),
+        ("State root", "root", lambda root: root.hex() if isinstance(root, bytes) else str(root)),
         ("Member", "member", lambda member: str(member["id"])),
         ("Thing", "id", str),
         ("Entry", "entry", str),

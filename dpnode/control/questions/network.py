@@ -53,6 +53,8 @@ class NetworkJoin(Question):
     invitation: str = field(repr=False)
     root_seed: bytes = field(repr=False)
     """Ed25519 seed of root key 0, 32 bytes."""
+    snapshot: str | None = None
+    """Absolute path of a snapshot to begin with, instead of at the charter."""
     wait_ms: int = 60_000
     dry_run: bool = False
 

@@ -115,6 +115,9 @@ class ToyTree:
             block_id = block.header.parent
         return () if block_id == self.base else (block_id,)
 
+    def is_too_long(self, block_id: bytes) -> bool:
+        return False
+
     def depth(self, block_id: bytes) -> int:
         path = self.path(block_id)
         return len(path) if path else 0

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from ledger.canonical import digest, encode
+from ledger.entry import sign_entry
 from ledger.errors import Reason
+from ledger.fold import choose
 from ledger.keys import SigningKey, next_root_hash
 from ledger.operations import members
 from ledger.operations.membership import KEYS_MAX, OPERATIONS, peer_id_of
 from ledger.operations.operation import Role
+from ledger.state import Overlay
 from ledger.statement import Statement, sign_statement
 from tests.ledger.town import DAY_MS, Person, Town, key
 
@@ -275,6 +278,20 @@ def test_a_revoked_key_speaks_no_more_and_what_it_signed_stays() -> None:
     for wrong in (person.working, person.root, town.people[1].working, key("nobody", 1)):
         assert town.do(person.root, "membership.revoke/1", {"key": wrong.public}) == "member.not-your-key"
     assert certify(town, person.working) == "member.key-known"
+
+
+def test_in_the_block_that_ends_a_key_what_stands_behind_the_end_is_left_out() -> None:
+    """M-10: from the next entry on."""
+    town = Town()
+    person = town.people[0]
+    before = town.entry(person.working, "membership.profile/1", {"name": "early"})
+    end = town.entry(person.root, "membership.revoke/1", {"key": person.working.public})
+    late = sign_entry(person.working, town.network, 2, before.until_ms, {"name": "late", "t": "membership.profile/1"})
+    tx, limits = Overlay(town.state), town.charter.limits
+    done = choose(tx, town.network, 1, town.now_ms, [before, end, late], limits)
+    assert [refusal for refusal in done.refusals if refusal] == [] and len(done.entries) == 2
+    assert [(entry.id, refusal.reason) for entry, refusal in done.left] == [(late.id, Reason.KEY_ENDED)]
+    assert (members.member_record(tx, person.id) or {})["name"] == "early"
 
 
 def rotate(town: Town, new: SigningKey, after: SigningKey, **changes: Any) -> str:
