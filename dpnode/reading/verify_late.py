@@ -64,6 +64,8 @@ def _head(reading: Asks, founded: Chain, head: HeadSeen) -> Certified:
             for key, value in chunk:
                 gathered.add(key, value)
             chunk = reading.ask(questions.state_chunk(chunk[-1][0]))
+        if reading.ask(questions.certificate_from(head.height)) is None:
+            raise wrong(head.height, f"block {head.height}, the newest, has no certificate")
         certified, block = drive(reading, certified_at(head.height))
         if gathered.root != block.header.state_root or gathered.root != head.state_root:
             raise wrong(head.height, f"the stored state is not the one that block {head.height} names")

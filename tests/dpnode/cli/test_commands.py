@@ -45,7 +45,8 @@ def test_every_command_that_is_promised_exists() -> None:
     status; ledger balance; ledger shares; ledger journal; ledger show; ledger blocks; ledger verify;
     motion open; motion vote; motion withdraw; motion list; motion show; network witnesses; ledger evidence;
     witness list; witness accept; witness resign; witness rekey;
-    ledger export; ledger prove balance; ledger prove share; ledger prove entry; ledger check; network charter;
+    ledger export; ledger prove balance; ledger prove share; ledger prove entry; ledger snapshot;
+        ledger check; network charter;
     credit open; credit issue; credit pay; credit redeem; asset register; asset list;
     asset show; share transfer; share accept; config check; network members; network uninvite; network invitations"""
     assert {tuple(one.split()) for one in promised.split(";")} == set(LEAVES)
