@@ -18,7 +18,7 @@ import trio
 
 from dpnode.errors import FailKind, Problem
 from dpnode.node import Node
-from dpnode.shelf import MENDED, META_CHECKED
+from dpnode.shelf import MENDED, META_BEGINS, META_CHECKED
 from dpnode.store import questions
 from dpnode.store.rows import Commit, Head
 from dpnode.store.store import Store
@@ -53,11 +53,15 @@ async def read_back(store: Store, chain: Chain, below: Unread | None, bytes_max:
     Raises `Problem` (VERIFICATION) for the first block that is missing or another.
     """
     below = below or Unread(height=chain.head.height, block=chain.head.block)
+    # A home that began with a snapshot holds nothing below it, and its block stands for all that was before.
+    begins = decode((await store.meta()).get(META_BEGINS, encode(1)))
     read = 0
-    while below.height and (bytes_max is None or read < bytes_max):
+    while below.height >= begins and (bytes_max is None or read < bytes_max):
         rows = await store.ask(questions.blocks_down(below.height, BLOCKS_BYTES))
         below = await trio.to_thread.run_sync(_linked, rows, below)
         read += sum(len(body or b"") for _, body in rows)
+    if begins > 1 and below.height < begins:
+        return Unread(height=0, block=chain.network)
     if below.height == 0 and below.block != chain.network:
         raise _damaged(1)
     return below

@@ -17,7 +17,8 @@ import trio
 
 from config.settings import Settings
 from dpnode.answers.capability import reload_offers
-from dpnode.answers.network import addresses_of, answer_guest
+from dpnode.answers.guests import answer_guest
+from dpnode.answers.network import addresses_of
 from dpnode.answers.registry import answer
 from dpnode.assembly import assemble, load_chain, voter_of
 from dpnode.belonging import lost, remember

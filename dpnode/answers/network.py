@@ -23,43 +23,34 @@ from dpnode.control.resolve import Candidate, resolve
 from dpnode.control.server import Responder
 from dpnode.errors import FailKind, Problem
 from dpnode.founding import check_root, make_network
-from dpnode.net import JOIN_PROTOCOL, Polite
-from dpnode.net.api import CannotConnect, NetError, PeerId, Refusal, RequestRefused
+from dpnode.net import JOIN_PROTOCOL
+from dpnode.net.api import CannotConnect, NetError, PeerId, RequestRefused
 from dpnode.node import Node
 from dpnode.shelf import Founded, false_history, founding_commit, introduced
 from dpnode.snapshots import first_commit
 from dpnode.store.rows import Commit
-from ledger.chain import Chain
 from ledger.charter import Charter
 from ledger.entry import Entry
-from ledger.errors import Refusal as LedgerRefusal
 from ledger.errors import RemoteError
-from ledger.fold import choose
 from ledger.keys import SigningKey
 from ledger.names import Kind, NotAnId, parse_id, show_id
-from ledger.operations.members import member_of_peer
 from ledger.operations.membership import MembershipReason
 from ledger.queries import invitations
-from ledger.state import Overlay
 from protocol.joining import (
     PREFIX,
-    Declined,
     Invitation,
     Outcome,
     ask,
-    charter_reply,
     inviting,
     join_request,
     joining_entry,
-    outcome_reply,
     read_charter_reply,
     read_invitation,
     read_next_number,
     read_outcome,
-    read_request,
     write_invitation,
 )
-from protocol.returning import Ticket, is_return, read_return, stands_already, welcome_reply
+from protocol.returning import Ticket
 
 log = logging.getLogger("dpnode.network")
 REQUEST_MS = 10_000
@@ -322,79 +313,6 @@ def entered(node: Node, founded: Founded, height: int, dry_run: bool) -> dict[st
         if "sponsor" in record:
             value["sponsor"] = party(node.core.chain.state, record["sponsor"])
     return value
-
-
-async def answer_guest(node: Node, peer: PeerId, body: bytes) -> bytes:
-    """The member's side: what a stranger with an invitation is told; raises `Polite`."""
-    if node.parts is None or node.founded is None or node.net is None:
-        raise Polite(Refusal.NOT_FOUND, "this machine belongs to no network yet")
-    if is_return(body):
-        return await answer_returning(node, peer, body)
-    chain = node.core.chain
-    try:
-        request = read_request(chain, body, peer, node.net.peer_id)
-    except Declined as declined:
-        raise Polite(Refusal.DECLINED, declined.reason) from declined
-    match request.kind:
-        case "charter":
-            return charter_reply(chain, node.founded.signatures, request.invite)
-        case "join":
-            assert request.entry is not None
-            if member_of_peer(chain.state, peer) is not None:
-                # A member that lost its database: nothing is to be recorded, it only needs a way back in.
-                return outcome_reply("final", "", chain.head.height)
-            return await carry_for_guest(node, request.entry)
-        case _:
-            return await _outcome(node, request.entry_id)
-
-
-async def answer_returning(node: Node, peer: PeerId, body: bytes) -> bytes:
-    """What a member's new machine is told once it has proved the root key; raises `Polite`."""
-    assert node.net is not None and node.founded is not None
-    chain = node.core.chain
-    try:
-        request = read_return(chain, body, peer, node.net.peer_id)
-    except Declined as declined:
-        raise Polite(Refusal.DECLINED, declined.reason) from declined
-    match request.kind:
-        case "return":
-            return welcome_reply(chain, node.founded.signatures, request)
-        case "restore":
-            assert request.entry is not None
-            if stands_already(chain, request, peer):
-                return outcome_reply("final", "", chain.head.height)
-            return await carry_for_guest(node, request.entry)
-        case _:
-            return await _outcome(node, request.entry_id)
-
-
-async def carry_for_guest(node: Node, entry: Entry) -> bytes:
-    """Have a guest's entry recorded, and say what became of it; raises `Polite` where the ledger would refuse it."""
-    if (refusal := refused_by_ledger(node.core.chain, entry)) is not None:
-        raise Polite(Refusal.DECLINED, f"the ledger would refuse it ({refusal.code}): {refusal.detail}")
-    try:
-        (standing,) = await node.carry([entry], wait_ms=REQUEST_MS // 2)
-    except Problem as problem:
-        raise Polite(Refusal.DECLINED, problem.sentence) from problem
-    return outcome_reply("final", standing.outcome, standing.height) if standing.is_final else outcome_reply("pending")
-
-
-def refused_by_ledger(chain: Chain, entry: Entry) -> LedgerRefusal | None:
-    """Why a guest's entry would be recorded as refused: that would use the invitation up for nothing."""
-    time_ms = max(now().wall_ms, chain.head.time_ms + 1)
-    tried = choose(Overlay(chain.state), chain.network, chain.head.height + 1, time_ms, [entry], chain.charter.limits)
-    left = [refusal for _, refusal in tried.left]
-    return next((refusal for refusal in (*left, *tried.refusals) if refusal is not None), None)
-
-
-async def _outcome(node: Node, entry_id: bytes) -> bytes:
-    from ledger.block import read_triple
-
-    for found_entry in await node.store.entry_by_id(entry_id):
-        entry, outcome = read_triple(found_entry.content)
-        if entry.id == entry_id:
-            return outcome_reply("final", outcome, found_entry.height)
-    return outcome_reply("pending" if entry_id in node.core.ledger.pool else "unknown")
 
 
 ANSWERS: dict[type[Any], Any] = {
