@@ -293,7 +293,7 @@ PLANTS = {
         Plant(put=answers_not_compared, seed=13, witnesses=4, faults=_faults("old-disk loss delay partition")),
         Plant(put=range_certificate_unchecked, seed=8),
         Plant(put=certificate_unchecked, seed=1),
-        Plant(put=own_signature_exempt, seed=1),
+        Plant(put=own_signature_exempt, seed=46),
         Plant(put=loose_votes_unchecked, seed=2),
         Plant(put=journal_not_replayed, seed=0),
         Plant(put=votes_twice, seed=1),
