@@ -240,22 +240,31 @@ class GuestRequest:
     """Asked about (outcome)."""
 
 
-def read_request(chain: Chain, data: bytes, guest: PeerId, host: PeerId) -> GuestRequest:
-    """A request that may be answered; raises `Declined` with what the guest is told."""
+def read_guests(chain: Chain, data: bytes, forms: Mapping[str, Map]) -> tuple[str, dict[str, Any], Entry | None]:
+    """(kind, fields, entry where it brings one) of a guest's request in one of `forms`, for this network.
+
+    Raises `Declined` with what the guest is told.
+    """
     try:
         value: Any = decode(data, bytes_max=REQUEST_BYTES_MAX)
         kind = value.pop("t") if isinstance(value, dict) and "t" in value else ""
-        form = _REQUESTS.get(kind) if isinstance(kind, str) else None
+        form = forms.get(kind) if isinstance(kind, str) else None
         if form is None:
             raise Declined("there is no such request")
         form.check(value)
-        entry = entry_from_value(value["entry"]) if kind == "join" else None
+        entry = entry_from_value(value["entry"]) if isinstance(value.get("entry"), list) else None
     except Declined:
         raise
     except RemoteError as problem:
         raise Declined(f"the request is malformed: {problem.reason}") from None
     if value["network"] != chain.network:
         raise Declined("this machine belongs to another network")
+    return kind, value, entry
+
+
+def read_request(chain: Chain, data: bytes, guest: PeerId, host: PeerId) -> GuestRequest:
+    """A request that may be answered; raises `Declined` with what the guest is told."""
+    kind, value, entry = read_guests(chain, data, _REQUESTS)
     record = key_record(chain.state, value["invite"])
     if record is None or record["role"] != Role.INVITE.value:
         raise Declined("there is no such invitation")

@@ -15,7 +15,7 @@ from typing import Any
 from ledger.canonical import Value, decode, digest, encode
 from ledger.chain import Chain
 from ledger.charter import Charter, check_founding, read_charter
-from ledger.entry import Entry, entry_from_value, entry_to_value, sign_entry
+from ledger.entry import Entry, entry_to_value, sign_entry
 from ledger.errors import Refusal, RemoteError
 from ledger.fold import last_sequence, operation_of
 from ledger.form import ID, Bytes, Int, List, Map, Text
@@ -25,7 +25,7 @@ from ledger.operations.membership import KEYS_MAX, peer_id_of
 from ledger.operations.operation import Role
 from ledger.statement import STATEMENT, Statement, read_statement, sign_statement
 from protocol.inputs import PeerId
-from protocol.joining import PREFIX, REQUEST_BYTES_MAX, Declined, read_invitation
+from protocol.joining import PREFIX, REQUEST_BYTES_MAX, Declined, read_guests, read_invitation
 from protocol.pasted import BadText, read_pasted, write_pasted
 
 TICKET_BEGINS = "dpnode-ticket-1-"
@@ -307,20 +307,7 @@ def is_return(data: bytes) -> bool:
 
 def read_return(chain: Chain, data: bytes, guest: PeerId, host: PeerId) -> ReturnRequest:
     """A request that may be answered (P-59); raises `Declined` with what the guest is told."""
-    try:
-        value: Any = decode(data, bytes_max=REQUEST_BYTES_MAX)
-        kind = value.pop("t") if isinstance(value, dict) and "t" in value else ""
-        form = _REQUESTS.get(kind) if isinstance(kind, str) else None
-        if form is None:
-            raise Declined("there is no such request")
-        form.check(value)
-        entry = entry_from_value(value["entry"]) if kind == "restore" else None
-    except Declined:
-        raise
-    except RemoteError as problem:
-        raise Declined(f"the request is malformed: {problem.reason}") from None
-    if value["network"] != chain.network:
-        raise Declined("this machine belongs to another network")
+    kind, value, entry = read_guests(chain, data, _REQUESTS)
     record = key_record(chain.state, value["root"])
     if record is None or record["role"] != Role.ROOT.value:
         raise Declined("no member here has this root key")

@@ -16,7 +16,10 @@ from ledger.canonical import Value, decode, digest, encode
 from ledger.errors import RemoteError
 from ledger.form import ID, Bytes, Choice, Int, List, Map
 from ledger.keys import PublicKey, Signature, SigningKey, verify
+from ledger.statement import Statement
 
+PURPOSE = "vote"
+"""What the digest of a vote begins with, as that of any statement does."""
 WITNESSES_MAX = 64
 """A certificate of 64 votes has 5 KiB; the network is run by a few always-on machines."""
 CERTIFICATE_BYTES_MAX = 8192
@@ -107,13 +110,14 @@ def vote_body(network: bytes, epoch: int, view: int, kind: VoteKind, block: byte
 
 def vote_id(network: bytes, epoch: int, view: int, kind: VoteKind, block: bytes) -> bytes:
     """What a vote signs: 32 bytes (V-1)."""
-    return digest("vote", vote_body(network, epoch, view, kind, block))
+    return digest(PURPOSE, vote_body(network, epoch, view, kind, block))
 
 
-def vote_statement(network: bytes, key: PublicKey, vote: Vote) -> dict[str, Value]:
-    """A vote as a statement of its witness's, as evidence holds it (B-8)."""
-    body = vote_body(network, vote.epoch, vote.view, vote.kind, vote.block)
-    return {"body": body, "key": key, "sig": vote.signature}
+def vote_statement(
+    network: bytes, key: PublicKey, *, epoch: int, view: int, kind: VoteKind, block: bytes, signature: Signature
+) -> Statement:
+    """A vote as the statement of its witness that it is: its id is what the vote signed (B-8, V-1)."""
+    return Statement(purpose=PURPOSE, body=vote_body(network, epoch, view, kind, block), key=key, signature=signature)
 
 
 def sign_vote(signer: SigningKey, network: bytes, epoch: int, view: int, kind: VoteKind, block: bytes) -> Signature:

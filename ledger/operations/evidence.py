@@ -10,17 +10,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from ledger.canonical import Value, encode
-from ledger.consensus.votes import VoteKind
+from ledger.canonical import Value
+from ledger.consensus.votes import PURPOSE, Vote, VoteKind, conflict
 from ledger.errors import Refusal
 from ledger.form import ID, Choice, Int, Map, has_form
-from ledger.keys import PublicKey, Signature
+from ledger.keys import Signature
 from ledger.operations import witnesses
 from ledger.operations.operation import Context, Operation
 from ledger.state import Overlay, View
 from ledger.statement import STATEMENT, Statement, read_statement
 
-PURPOSE = "vote"
 _CONTENT = Map(
     {"epoch": Int(1), "kind": Choice(*(kind.value for kind in VoteKind)), "network": ID, "view": Int(1)},
     {"block": ID},
@@ -36,16 +35,6 @@ class EvidenceReason(StrEnum):
     NO_CONFLICT = "evidence.no-conflict"
     NOT_A_VOTING_KEY = "evidence.not-a-voting-key"
     KNOWN = "evidence.known"
-
-
-def vote_statement(
-    network: bytes, key: PublicKey, *, epoch: int, view: int, kind: VoteKind, block: bytes, signature: Signature
-) -> Statement:
-    """A witness's vote as the statement it is: its id is what the vote signed (V-1); `block` is empty for nullify."""
-    content: dict[str, Value] = {"epoch": epoch, "kind": kind.value, "network": network, "view": view}
-    if block:
-        content["block"] = block
-    return Statement(purpose=PURPOSE, body=encode(content), key=key, signature=signature)
 
 
 def evidence_fields(first: Statement, second: Statement) -> dict[str, Value]:
@@ -80,12 +69,20 @@ def _vote_in(statement: Statement) -> dict[str, Any] | None:
 
 
 def _is_conflict(one: dict[str, Any], two: dict[str, Any]) -> bool:
-    """Y-2, for two votes of one network and key."""
-    if (one["epoch"], one["view"]) != (two["epoch"], two["view"]):
-        return False
-    if one["kind"] == two["kind"]:
-        return one.get("block") != two.get("block")
-    return {one["kind"], two["kind"]} == {VoteKind.NULLIFY.value, VoteKind.FINALIZE.value}
+    """Y-2, for two votes of one network and key: the rule by which a witness signs and counts as well (V-14)."""
+    return conflict(_read(one), _read(two))
+
+
+def _read(content: dict[str, Any]) -> Vote:
+    """The vote in the map it signs. Place and signature stand elsewhere, and the rule asks for neither."""
+    return Vote(
+        epoch=content["epoch"],
+        view=content["view"],
+        kind=VoteKind(content["kind"]),
+        block=content.get("block", b""),
+        witness=0,
+        signature=Signature(bytes(64)),
+    )
 
 
 def _record(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:

@@ -21,6 +21,7 @@ from ledger.consensus.votes import Certificate, Vote, read_certificate, vote_sta
 from ledger.consensus.words import Event, Finalized, Heard, Met, Settled, Started, Tell, Woken, Write
 from ledger.errors import RemoteError
 from ledger.keys import MemberId, SigningKey
+from ledger.operations.evidence import evidence_fields
 from protocol.effects import Alarm, Commit, Effect, Halt, Journal, Misbehaved, Send
 from protocol.inputs import Now, PeerId
 from protocol.limits import OTHER_EPOCH_MS
@@ -200,8 +201,19 @@ class Orderer:
             if key in self._accused or self._chain.state.raw(b"evidence/" + key) is not None:
                 continue
             self._accused.add(key)
-            first, second = (vote_statement(self._chain.network, key, vote) for vote in (one, two))
-            operations.append({"first": first, "second": second, "t": "evidence.votes/1"})
+            first, second = (
+                vote_statement(
+                    self._chain.network,
+                    key,
+                    epoch=vote.epoch,
+                    view=vote.view,
+                    kind=vote.kind,
+                    block=vote.block,
+                    signature=vote.signature,
+                )
+                for vote in (one, two)
+            )
+            operations.append({**evidence_fields(first, second), "t": "evidence.votes/1"})
         return operations
 
     # -- helpers

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ledger.block import Block, make_block, read_block, write_block
+from ledger.block import Block, read_block, write_block
 from ledger.consensus.votes import (
     Certificate,
     VoteKind,
@@ -27,6 +27,7 @@ from protocol.limits import RANGE_DEADLINE_MS, RANGES_QUEUED_MAX
 from protocol.messages import AskRange, Blocks, NewHead
 from protocol.replication.anchor import Anchor
 from tests.ledger.consensus.seat import Seat, block, cast
+from tests.ledger.town import remade
 from tests.protocol.stand import ANN, BEN, CAT, Stand, is_rejected, of, profile, said
 from tests.simulation.town import START_MS
 
@@ -95,24 +96,6 @@ def test_a_range_that_does_not_hold_is_refused_whole(message: Blocks) -> None:
 # -- the block, each field of its header changed and signed anew by the real witness: only the rules stand in the way
 
 
-def rebuilt(block: Block, **changes: Any) -> Block:
-    header = block.header
-    parts: dict[str, Any] = {
-        "network": header.network,
-        "epoch": header.epoch,
-        "view": header.view,
-        "height": header.height,
-        "parent": header.parent,
-        "time_ms": header.time_ms,
-        "state_root": header.state_root,
-        "witnesses": header.witnesses,
-        "entries": block.entries,
-        "outcomes": block.outcomes,
-        **changes,
-    }
-    return make_block(**parts)
-
-
 def certified(block: Block, view: int | None = None, **changes: Any) -> bytes:
     """What a witness that breaks its own rules would sign."""
     view = block.header.view if view is None else view
@@ -147,13 +130,13 @@ HEADERS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("changes", HEADERS.values(), ids=HEADERS.keys())
 def test_a_block_with_one_thing_changed_is_refused_though_the_witness_signed_it(changes: dict[str, Any]) -> None:
-    block = rebuilt(FIRST, **changes)
+    block = remade(FIRST, **changes)
     refused(Blocks(start=1, blocks=[write_block(block)], certificate=certified(block), height=1))
 
 
 def test_a_block_on_another_parent_is_refused_and_whoever_signed_it_is_named() -> None:
     """V-5, V-24: no single liar makes a second certified history; whoever hands it on may be honest."""
-    block = rebuilt(FIRST, parent=bytes(32))
+    block = remade(FIRST, parent=bytes(32))
     ben, effects = offered(Blocks(start=1, blocks=[write_block(block)], certificate=certified(block), height=1))
     (alarm,) = of(effects, Alarm)
     assert short(Kind.MEMBER, ANN.member) in alarm.sentence
@@ -163,7 +146,7 @@ def test_a_block_on_another_parent_is_refused_and_whoever_signed_it_is_named() -
 
 
 def test_a_block_of_a_view_above_its_certificates_is_refused() -> None:
-    block = rebuilt(FIRST, view=5)
+    block = remade(FIRST, view=5)
     refused(Blocks(start=1, blocks=[write_block(block)], certificate=certified(block, view=4), height=1))
 
 

@@ -11,12 +11,11 @@ from typing import Any
 from ledger.block import Block, write_block
 from ledger.canonical import INTEGER_MAX, decode, digest, encode
 from ledger.chain import Chain
-from ledger.consensus.votes import VoteKind, sign_vote, write_certificate
+from ledger.consensus.votes import VoteKind, sign_vote, vote_statement, write_certificate
 from ledger.entry import Entry, read_entry
 from ledger.fold import is_fully_signed
 from ledger.keys import SigningKey
 from ledger.operations.assets import registration
-from ledger.operations.evidence import vote_statement
 from ledger.operations.seats import rekey_consent, seat_consent
 from ledger.statement import Statement, sign_statement
 from tests.ledger.town import DAY_MS, START_MS, Person, Town, certificate, remade

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledger.consensus.votes import VoteKind, sign_vote
+from ledger.consensus.votes import VoteKind, sign_vote, vote_statement
 from ledger.keys import SigningKey
 from ledger.operations import witnesses
-from ledger.operations.evidence import evidence_fields, vote_statement
+from ledger.operations.evidence import evidence_fields
 from ledger.operations.seats import PURPOSE, rekey_consent, seat_consent
 from ledger.statement import Statement, sign_statement
 from tests.ledger.town import DAY_MS, Person, Town, key
