@@ -7,6 +7,7 @@ its id is told again with growing pauses, so a lost message costs a repetition a
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 from ledger.entry import Entry
@@ -32,9 +33,10 @@ class Carrying:
         self._pool = pool
         self._neighbours = neighbours
         self._repeats = Repeats()
-        self._recent: dict[bytes, None] = {}
+        # Ordered ones: the front of a plain dict that loses its oldest again and again is searched ever longer.
+        self._recent: OrderedDict[bytes, None] = OrderedDict()
         """Entries that became final lately: nobody needs to send them any more."""
-        self._asked: dict[bytes, int] = {}
+        self._asked: OrderedDict[bytes, int] = OrderedDict()
         """Until when nobody else is asked for an entry."""
 
     # -- what is held
@@ -50,7 +52,7 @@ class Carrying:
         self._asked.pop(entry_id, None)
         self._recent[entry_id] = None
         if len(self._recent) > RECENT_ENTRIES_MAX:
-            del self._recent[next(iter(self._recent))]
+            self._recent.popitem(last=False)
 
     def is_known(self, entry_id: bytes) -> bool:
         """Whether an entry waits here or was final lately."""
@@ -83,7 +85,7 @@ class Carrying:
             self._asked.pop(entry_id, None)
             self._asked[entry_id] = now.monotonic_ms + ASKED_AGAIN_MS
         while len(self._asked) > RECENT_ENTRIES_MAX:
-            del self._asked[next(iter(self._asked))]
+            self._asked.popitem(last=False)
         parts = range(0, len(missing), ENTRIES_PER_MESSAGE)
         asks = (AskEntries(ids=missing[start : start + ENTRIES_PER_MESSAGE]) for start in parts)
         return [Send(peer=peer, message=ask) for ask in asks]
