@@ -89,7 +89,7 @@ def snapshot_commit(
     # Of the blocks that are here every signature is to be checked, and no older one.
     begins = [(META_BEGINS, encode(header.height)), (META_CHECKED, encode(header.height - 1))]
     return Commit(
-        blocks=[_stored(after, start.block, start.certificate)],
+        blocks=[_stored(after, start.block, start.certificate, {})],
         state=pairs,
         state_replaced=True,
         kept=[(KEPT_EPOCH_END, number.to_bytes(8, "big"), end) for number, end in enumerate(start.epoch_ends, 1)],
@@ -114,10 +114,11 @@ def step_commit(chain: Chain, step: Advance, certificate: bytes) -> Commit:
     # Authors are looked up in the state after the step: one may have joined in an earlier block of it.
     after = Overlay(chain.state)
     after.changes.update(step.settled.changes)
+    authors: dict[bytes, bytes] = {}
     blocks = []
     for block in step.blocks:
         is_last = block is step.blocks[-1]
-        blocks.append(_stored(after, block, certificate if is_last else None))
+        blocks.append(_stored(after, block, certificate if is_last else None, authors))
     return Commit(
         blocks=blocks,
         certificates=step.earlier,
@@ -138,17 +139,17 @@ def _epoch_end(chain: Chain, step: Advance, certificate: bytes) -> list[tuple[st
     return [(KEPT_EPOCH_END, header.epoch.to_bytes(8, "big"), made)]
 
 
-def _stored(after: View, block: Block, certificate: bytes | None) -> StoredBlock:
-    authors: dict[bytes, bytes] = {}
+def _stored(after: View, block: Block, certificate: bytes | None, authors: dict[bytes, bytes]) -> StoredBlock:
+    """A block's rows; `authors` remembers whose key each is, for all blocks of a step."""
     marks = []
-    for place in entry_places(block):
-        key = place.entry.key
+    for entry, (offset, size) in zip(block.entries, entry_places(block), strict=True):
+        key = entry.key
         author = authors.get(key)
         if author is None:
             record = key_standing(after, key)
             assert record is not None, "who signed an entry of a valid block is known after it"
             author = authors[key] = record["member"]
-        marks.append(Mark(id=place.entry.id, author=author, offset=place.offset, size=place.size))
+        marks.append(Mark(entry.id, author, offset, size))
     return StoredBlock(
         height=block.header.height,
         id=block.header.id,
@@ -170,12 +171,15 @@ def pending_entries(rows: Iterable[PendingEntry]) -> list[Entry]:
     return [read_entry(row.body, row.signature) for row in rows]
 
 
-def served_range(start: int, found: Sequence[ServedBlock], height: int) -> Blocks:
-    """What answers `ask-range` (P-30): up to the last block with a certificate, and within one epoch.
+def served_range(start: int, found: Sequence[ServedBlock], height: int, end: int | None = None) -> Blocks:
+    """What answers `ask-range` (P-30): up to the last block with a certificate, up to `end`, and within one epoch.
 
     Who asks knows the witnesses of the block it stands on; those of the next epoch only the closing block says.
     """
     ends = [(count, block.certificate) for count, block in enumerate(found, 1) if block.certificate is not None]
+    if end is not None:
+        # At least one range: the blocks under one certificate are not cut.
+        ends = [one for one in ends if start + one[0] - 1 <= end] or ends[:1]
     if ends and _epoch_of(ends[0][1]) != _epoch_of(ends[-1][1]):
         first = _epoch_of(ends[0][1])
         ends = [end for end in ends if _epoch_of(end[1]) == first]

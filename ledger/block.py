@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from ledger.canonical import NotCanonical, Value, decode, digest, encode, tag
+from ledger.canonical import NotCanonical, Value, decode, decode_unjudged, digest, encode, tag
 from ledger.entry import Entry, read_entry
 from ledger.form import ID, MOMENT_MS, Int, Map, Text
 from ledger.keys import SIGNATURE_BYTES
@@ -150,29 +149,24 @@ def write_block(block: Block) -> bytes:
     return encode({"entries": entries, "header": block.header.body})
 
 
-class EntryPlace(NamedTuple):
-    """Where one entry's triple [bytes, outcome, signature] stands in a written block."""
+def entry_places(block: Block) -> list[tuple[int, int]]:
+    """Where each entry's triple [bytes, outcome, signature] stands in the bytes of `write_block`: (offset, size).
 
-    entry: Entry
-    offset: int
-    size: int
-
-
-def entry_places(block: Block) -> list[EntryPlace]:
-    """The place of every entry in the bytes of `write_block`, so that one can be read without the others."""
+    So that one can be read without the others.
+    """
     # The map, its key "entries" and the list's own head come first; the heads of an empty and a full map differ in
     # nothing but the list.
     offset = len(encode({"entries": []})) - 1 + _list_head_bytes(len(block.entries))
     places = []
     for entry, outcome in zip(block.entries, block.outcomes, strict=True):
-        size = _bytes_bytes(len(entry.body)) + _outcome_bytes(len(outcome)) + _FRAMING_BYTES
-        places.append(EntryPlace(entry, offset, size))
+        size = _bytes_bytes(len(entry.body)) + _FRAMING_BYTES + (_outcome_bytes(len(outcome)) if outcome else 1)
+        places.append((offset, size))
         offset += size
     return places
 
 
 def read_triple(data: bytes) -> tuple[Entry, str]:
-    """An entry and its outcome, from the bytes at an `EntryPlace`."""
+    """An entry and its outcome, from the bytes at one of `entry_places`."""
     body, outcome, signature = decode(data)
     return read_entry(body, signature), outcome
 
@@ -198,8 +192,9 @@ def read_block(data: bytes) -> Block:
 
     Raises `NotCanonical` or `Malformed`. Signatures, outcomes and the state root are judged elsewhere.
     """
-    value = decode(data, bytes_max=BLOCK_BYTES_MAX)
-    if value.__class__ is not dict or value.keys() != {"entries", "header"}:
+    # Every part is looked at below, once and not twice.
+    value = decode_unjudged(data, bytes_max=BLOCK_BYTES_MAX)
+    if value.__class__ is not dict or tuple(value) != ("entries", "header"):
         raise NotCanonical("a block is a map of entries and header")
     if value["entries"].__class__ is not list or value["header"].__class__ is not bytes:
         raise NotCanonical("a block holds a list of entries and the bytes of a header")

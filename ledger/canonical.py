@@ -78,21 +78,42 @@ without looking for our own mistakes. For what the fold writes at every entry.""
 
 def decode(data: bytes, *, bytes_max: int = BYTES_MAX, depth_max: int = DEPTH_MAX) -> Value:
     """The value of `data`; raises `NotCanonical` for anything `encode` would not have written."""
+    value = _unpacked(data, bytes_max)
+    _refuse_foreign(value, depth_max)
+    if _pack(value) != data:
+        raise NotCanonical(_NOT_SHORTEST)
+    return value
+
+
+def decode_unjudged(data: bytes, *, bytes_max: int = BYTES_MAX) -> Value:
+    """The value of `data`, shortest in form and no key twice; what may stand in it is left to the caller to judge.
+
+    For a shape whose every part its reader names anyway; raises `NotCanonical`.
+    """
+    value = _unpacked(data, bytes_max)
+    try:
+        is_shortest = _pack(value) == data
+    except ValueError:
+        raise NotCanonical("nested too deeply") from None
+    if not is_shortest:
+        raise NotCanonical(_NOT_SHORTEST)
+    return value
+
+
+_NOT_SHORTEST = "not the shortest encoding, or a key stands twice"
+
+
+def _unpacked(data: bytes, bytes_max: int) -> Value:
     if len(data) > bytes_max:
         raise NotCanonical(f"{len(data)} bytes where at most {bytes_max} are allowed")
     try:
         if len(data) > CONTAINERS_MAX:
-            value = _unpack_counting(data)
-        else:
-            value = msgpack.unpackb(data, raw=False, use_list=True, strict_map_key=True)
+            return _unpack_counting(data)
+        return msgpack.unpackb(data, raw=False, use_list=True, strict_map_key=True)
     except NotCanonical:
         raise
     except (ValueError, msgpack.UnpackException) as problem:
         raise NotCanonical(f"not MessagePack: {type(problem).__name__}") from None
-    _refuse_foreign(value, depth_max)
-    if _pack(value) != data:
-        raise NotCanonical("not the shortest encoding, or a key stands twice")
-    return value
 
 
 decode_own: Callable[[bytes], Value] = msgpack.unpackb

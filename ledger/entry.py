@@ -52,7 +52,8 @@ class Entry:
     @property
     def name(self) -> str:
         """The operation's name with its version."""
-        return str(self.operation["t"])
+        name: str = self.operation["t"]
+        return name
 
     @property
     def size_bytes(self) -> int:

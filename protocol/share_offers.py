@@ -334,9 +334,9 @@ class ShareOffers:
         """Blocks became final: what we accepted may be ours now, and what lapsed is forgotten."""
         effects: list[Effect] = []
         accepted = {offer.accept.id: offer for offer in self.taken.values() if offer.accept is not None}
-        for block in blocks:
+        for block in blocks if accepted else ():
             for entry, outcome in zip(block.entries, block.outcomes, strict=True):
-                if accepted and not outcome and entry.name == "shares.transfer/1" and "accept" in entry.operation:
+                if not outcome and entry.name == "shares.transfer/1" and "accept" in entry.operation:
                     offer = accepted.pop(units_statement(entry.operation["accept"]).id, None)
                     if offer is not None:
                         effects += self._end(KEPT_TAKEN, offer.id, "", entry.id, block.header.height)

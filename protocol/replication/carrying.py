@@ -46,12 +46,14 @@ class Carrying:
         self._asked.pop(entry_id, None)
         self._repeats.add(entry_id, now_ms, at_once=at_once)
 
-    def ended(self, entry_id: bytes) -> None:
-        """An entry is final."""
-        self._repeats.forget(entry_id)
-        self._asked.pop(entry_id, None)
-        self._recent[entry_id] = None
-        if len(self._recent) > RECENT_ENTRIES_MAX:
+    def ended(self, entries: Sequence[Entry]) -> None:
+        """These are final."""
+        if self._repeats or self._asked:
+            for entry in entries:
+                self._repeats.forget(entry.id)
+                self._asked.pop(entry.id, None)
+        self._recent.update((entry.id, None) for entry in entries)
+        while len(self._recent) > RECENT_ENTRIES_MAX:
             self._recent.popitem(last=False)
 
     def is_known(self, entry_id: bytes) -> bool:

@@ -308,8 +308,7 @@ class LedgerPeer:
         if members_changed:
             self.neighbours.seats_changed()
         effects: list[Effect] = [HeadMoved(height=step.head.height, members_changed=members_changed)]
-        for entry in entries:
-            self.carrying.ended(entry.id)
+        self.carrying.ended(entries)
         effects += [final for block in step.blocks for final in self._mine.finals(block)]
         ended = [(entry, VOID) for entry in void] + [(entry, LAPSED) for entry in self.pool.lapse(step.head.time_ms)]
         effects += self._ended(ended, now)

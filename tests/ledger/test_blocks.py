@@ -64,21 +64,46 @@ def test_a_block_reads_back_as_it_was_written(count: int) -> None:
     )
 
 
+@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize(
+    "strange",
+    [
+        pytest.param(b"\xc0", id="nothing"),
+        pytest.param(b"\xcb" + bytes(8), id="a float"),
+        pytest.param(b"\x07", id="a number"),
+        pytest.param(b"\xc3", id="true"),
+        pytest.param(b"\xa3e\xcc\x81", id="text that is not NFC"),
+        pytest.param(b"\xd4\x05x", id="an extension"),
+        pytest.param(b"\xd6\xff" + bytes(4), id="a timestamp"),
+        pytest.param(b"\x80", id="a map"),
+        pytest.param(b"\x91" * 15 + b"\x90", id="a deep list"),
+        pytest.param(b"\x91" * 600 + b"\x90", id="a list deeper than anything is written"),
+    ],
+)
+def test_nothing_but_bytes_outcomes_and_signatures_stands_in_a_block(part: int, strange: bytes) -> None:
+    """B-3, B-9."""
+    value = decode(write_block(block_of(2)))
+    value["entries"][1][part] = "here"
+    data = encode(value).replace(encode("here"), strange)
+    with pytest.raises(RemoteError):
+        read_block(data)
+
+
 @pytest.mark.parametrize("count", [1, 15, 16, 40])
 def test_an_entry_can_be_read_from_its_place_without_the_others(count: int) -> None:
     """B-9."""
     block = block_of(count)
     data = write_block(block)
-    for place, entry, outcome in zip(entry_places(block), block.entries, block.outcomes, strict=True):
-        assert read_triple(data[place.offset : place.offset + place.size]) == (entry, outcome)
+    for (offset, size), entry, outcome in zip(entry_places(block), block.entries, block.outcomes, strict=True):
+        assert read_triple(data[offset : offset + size]) == (entry, outcome)
 
 
 def test_a_block_of_very_many_entries_keeps_its_places() -> None:
     """B-9: a list of 65,536 and more has a longer head."""
     entry = block_of(1).entries[0]
     block = Block(header=block_of(1).header, entries=(entry,) * 65_536, outcomes=("",) * 65_536)
-    last = entry_places(block)[-1]
-    assert read_triple(write_block(block)[last.offset : last.offset + last.size]) == (entry, "")
+    offset, size = entry_places(block)[-1]
+    assert read_triple(write_block(block)[offset : offset + size]) == (entry, "")
 
 
 def test_a_leaf_covers_id_signature_and_outcome() -> None:
