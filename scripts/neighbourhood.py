@@ -1,13 +1,13 @@
 """Four workshops on one machine do one real job, from a part in a design file to a receipt in everybody's ledger.
 
-Every step is a `dpnode` command as a person would give it, run as a process of its own; the four nodes are daemons
-with homes, keys and databases of their own, on loopback. It fails unless two different nodes end with the same ledger.
+Every step is a `dpnode` command as a person would give it, run as a process of its own; the nodes are daemons with
+homes, keys and databases of their own, on loopback. With `--witnesses` several of them order the entries, and with
+`--kill-one` one of these is dead while the job is done. It fails unless every node ends with the same ledger.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import re
@@ -23,11 +23,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NoReturn
 
-PROJECT = Path(__file__).resolve().parent.parent
+from _neighbours import PROJECT, SOON_S, Failed, Neighbourhood
+from _seats import KILLED, kill, mistaken, seat, start_again
+
 SAMPLES = PROJECT / "config" / "samples"
 NODES = ("founder", "printshop", "woodshop", "customer")
-EQUAL_WITHIN_S = 30
-"""How long the nodes may take to hold the same ledger after the last entry."""
+MORE = ("smithy", "pottery", "mill")
+"""Who joins as well where more than four are to be witnesses."""
 STEPS = 14
 QUANTITY_MAX = 1_000_000
 """What one call may ask for (`dpnode job call --quantity`)."""
@@ -35,99 +37,24 @@ HOME_BYTES_MAX = 107 - len("/printshop/run/control")
 """A node's control socket lies in its home, and a socket's path has at most 107 bytes."""
 
 
-class Failed(Exception):
-    """A step did not come out as it must."""
-
-
-class Neighbourhood:
-    """The homes of four nodes, and the commands given to them."""
-
-    def __init__(self, folder: Path, *, quiet: bool) -> None:
-        self.folder = folder
-        self.quiet = quiet
-        self._step = 0
-
-    def say(self, text: str) -> None:
-        """One line or two of the story."""
-        if not self.quiet:
-            print(text, flush=True)
-
-    def step(self, text: str) -> None:
-        """The next step, counted."""
-        self._step += 1
-        self.say(f"[{self._step:>2}/{STEPS}] {text}")
-
-    def dpnode(self, node: str, *arguments: str, within_s: float = 120) -> dict[str, Any]:
-        """Give one node a command; its answer as a map. Raises `Failed` with the sentence it printed."""
-        command = [sys.executable, "-m", "dpnode.cli.main", *arguments, "--home", str(self.folder / node), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=within_s, env=environment(), check=False)
-        lines = done.stdout.strip().splitlines()
-        answer: dict[str, Any] = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
-        if done.returncode:
-            said = answer.get("error", {}).get("sentence") or done.stderr.strip() or done.stdout.strip()
-            raise Failed(f"`dpnode {' '.join(arguments[:3])}` at {node} ended with {done.returncode}: {said}")
-        return answer
-
-    def show(self, node: str, *arguments: str) -> None:
-        """Print what a command shows a person."""
-        command = [sys.executable, "-m", "dpnode.cli.main", *arguments, "--home", str(self.folder / node)]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
-        self.say("\n".join("      " + line for line in done.stdout.rstrip().splitlines()))
-
-    def settle(self, node: str) -> None:
-        """Write the settings that several nodes on one machine need."""
-        path = self.folder / node / "config.toml"
-        text = path.read_text("utf-8")
-        wanted = {
-            "listen": '["/ip4/127.0.0.1/tcp/0"]',
-            "mdns": "false",
-            "allow_loopback": "true",
-            "preset": '"accept-what-fits"',
-        }
-        for key, value in wanted.items():
-            text, count = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
-            if count != 1:
-                raise Failed(f"{path} has no key {key}")
-        path.write_text(text, "utf-8")
-
-    def stop(self) -> None:
-        """End every daemon that runs here, by its own command, else by its pid."""
-        for node in NODES:
-            home = self.folder / node
-            pid_file = home / "run" / "pid"
-            if not home.exists() or not pid_file.exists():
-                continue
-            try:
-                self.dpnode(node, "down", within_s=20)
-            except (Failed, subprocess.TimeoutExpired):
-                with contextlib.suppress(OSError, ValueError, IndexError):
-                    os.kill(int(pid_file.read_text().split()[0]), signal.SIGTERM)
-
-
-def environment() -> dict[str, str]:
-    """Our own environment, with the project on the path and byte code allowed."""
-    left_out = ("DPNODE_HOME", "PYTHONDONTWRITEBYTECODE")
-    inherited = {key: value for key, value in os.environ.items() if key not in left_out}
-    return {**inherited, "PYTHONPATH": str(PROJECT)}
-
-
 def run(options: argparse.Namespace, there: Neighbourhood) -> dict[str, Any]:
     """The whole story; returns what `--json` prints."""
     began = time.monotonic()
-    there.step("Four workshops make their keys: a founder, two workshops, a customer.")
-    for node in NODES:
+    more = "".join(f", {name}" for name in there.nodes[len(NODES) :])
+    there.step(f"The nodes make their keys: a founder, two workshops, a customer{more}.")
+    for node in there.nodes:
         there.dpnode(node, "init", "--name", node)
         there.settle(node)
-    there.step("The founder founds a network and is its first witness; four daemons start.")
+    there.step(f"The founder founds a network and is its first witness; {len(there.nodes)} daemons start.")
     founded = there.dpnode("founder", "network", "found", "Neighbourhood", "--purpose", "We make things here")
     network = founded["network"]
     # Each start is mostly the import of the network library; two at once keep two cores busy.
     with ThreadPoolExecutor(max_workers=2) as starters:
-        starts = {starters.submit(there.dpnode, node, "up"): node for node in NODES}
+        starts = {starters.submit(there.dpnode, node, "up"): node for node in there.nodes}
         for started in as_completed(starts):
             there.say(f"      {starts[started]} listens at {', '.join(started.result()['addresses'])}")
     there.step("The others join, each by an invitation of its own.")
-    for node in NODES[1:]:
+    for node in there.nodes[1:]:
         invitation = there.dpnode("founder", "network", "invite", "--for", node)["invitation"]
         there.dpnode(node, "network", "join", invitation)
         there.say(f"      {node} is a member")
@@ -143,11 +70,19 @@ def run(options: argparse.Namespace, there: Neighbourhood) -> dict[str, Any]:
     offer(there, "printshop", "printer.toml", asset=asset)
     offer(there, "woodshop", "router.toml")
     offer(there, "woodshop", "printer.toml", name="Old printer", dearer=True)
+    if options.witnesses > 1:
+        seat(there, options.witnesses)
+    before = kill(there) if options.kill_one else None
     job = call(options, there)
     deliver(there, job)
+    if before is not None:
+        start_again(there, before)
+    there.step("All of them look once more.")
+    states = there.equal()
     there.step("Every node holds the same ledger:")
-    states = equal(there)
     shown = there.dpnode("customer", "job", "show", job["job"])
+    if shown["state"] != "done":
+        raise Failed(f"the job is {shown['state']}, not done")
     state = states["customer"]
     for node in ("founder", "customer"):
         there.say(f"\n   As {node} sees it (height {states[node]['height']}, root {states[node]['root'][:16]}...):")
@@ -155,7 +90,9 @@ def run(options: argparse.Namespace, there: Neighbourhood) -> dict[str, Any]:
         there.show(node, "ledger", "shares", "Desk printer")
         there.show(node, "ledger", "journal", "--family", "work")
     return {
-        "nodes": list(NODES),
+        "nodes": list(there.nodes),
+        "witnesses": options.witnesses,
+        "killed": KILLED if options.kill_one else None,
         "network": network["id"],
         "job": {
             "id": job["job"],
@@ -169,7 +106,7 @@ def run(options: argparse.Namespace, there: Neighbourhood) -> dict[str, Any]:
         },
         "height": state["height"],
         "entries": state["entries"],
-        "state_roots": [states[node]["root"] for node in NODES],
+        "state_roots": [states[node]["root"] for node in there.nodes],
         "seconds": round(time.monotonic() - began, 2),
     }
 
@@ -178,12 +115,12 @@ def own(there: Neighbourhood, asset: str) -> None:
     """The printer's units go to two more members, who accept them."""
     for node in ("founder", "customer"):
         there.dpnode("printshop", "share", "transfer", asset, node, "250000")
-        deadline = time.monotonic() + EQUAL_WITHIN_S
+        deadline = time.monotonic() + SOON_S
         while not (offers := there.dpnode(node, "share", "accept").get("offers")):
             if time.monotonic() > deadline:
                 raise Failed(f"the offered units did not reach {node}")
         there.dpnode(node, "share", "accept", offers[0]["id"])
-    deadline = time.monotonic() + EQUAL_WITHIN_S
+    deadline = time.monotonic() + SOON_S
     while len(there.dpnode("printshop", "ledger", "shares", asset)["owners"]) < 3:
         if time.monotonic() > deadline:
             raise Failed("the printer's units did not change hands")
@@ -251,7 +188,7 @@ def call(options: argparse.Namespace, there: Neighbourhood) -> dict[str, Any]:
 
 def files(there: Neighbourhood, provider: str, job: dict[str, Any]) -> list[dict[str, Any]]:
     """Wait until the provider holds the files of the job."""
-    deadline = time.monotonic() + EQUAL_WITHIN_S
+    deadline = time.monotonic() + SOON_S
     expected = 1
     while True:
         try:
@@ -274,22 +211,9 @@ def deliver(there: Neighbourhood, job: dict[str, Any]) -> None:
     there.step(f"{provider}: delivered (`dpnode job deliver`).")
     there.dpnode(provider, "job", "deliver", job["job"])
     there.step("customer: received and good (`dpnode job receive`); the money is paid.")
-    equal(there)
+    there.equal()
     there.dpnode("customer", "job", "receive", job["job"], "--quality", "clean and to size")
     there.show("customer", "job", "show", job["job"])
-    there.step("All four look once more.")
-
-
-def equal(there: Neighbourhood) -> dict[str, dict[str, Any]]:
-    """The ledger's status at every node, once they are equal; raises `Failed` where they never are."""
-    deadline = time.monotonic() + EQUAL_WITHIN_S
-    while True:
-        states = {node: there.dpnode(node, "ledger", "status") for node in NODES}
-        if len({(state["height"], state["root"]) for state in states.values()}) == 1:
-            return states
-        if time.monotonic() > deadline:
-            heights = ", ".join(f"{node} at {state['height']}" for node, state in states.items())
-            raise Failed(f"the ledgers differ: {heights}")
 
 
 def shown(price: Sequence[dict[str, Any]]) -> str:
@@ -307,10 +231,10 @@ def look_around(there: Neighbourhood) -> None:
     """How to go on with homes that were kept."""
     own_dpnode = f"{shlex.quote(sys.executable)} -m dpnode.cli.main"
     homes = shlex.quote(str(there.folder))
-    print(f"\nThe four nodes go on running under {there.folder}. Look around, from {PROJECT}:")
+    print(f"\nThe nodes go on running under {there.folder}. Look around, from {PROJECT}:")
     print(f"  {own_dpnode} status --home {homes}/customer")
     print(f"  {own_dpnode} job list --home {homes}/printshop")
-    print(f"Stop them: for n in {' '.join(NODES)}; do {own_dpnode} down --home {homes}/$n; done")
+    print(f"Stop them: for n in {' '.join(there.nodes)}; do {own_dpnode} down --home {homes}/$n; done")
 
 
 def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -318,7 +242,8 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/neighbourhood",
         description="Four real nodes on this machine do one job, from a part in a design file to a receipt.",
-        epilog="Example:\n  scripts/neighbourhood --design config/samples/okh.toml --part Rail --quantity 2",
+        epilog="Examples:\n  scripts/neighbourhood --design config/samples/okh.toml --part Rail --quantity 2\n"
+        "  scripts/neighbourhood --witnesses 4 --kill-one",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--design", type=Path, metavar="FILE", help="an Open Know-How manifest (the sample tool rail)")
@@ -326,6 +251,8 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--function", metavar="NAME", help="how to make it, where the design does not say")
     parser.add_argument("--quantity", type=int, default=4, metavar="N", help="how many (4)")
     parser.add_argument("--param", action="append", default=[], metavar="N=V", help="what the design leaves open")
+    parser.add_argument("--witnesses", type=int, default=1, metavar="N", help="how many order the entries (1)")
+    parser.add_argument("--kill-one", action="store_true", help="kill -9 one of them while the job is done")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the homes there and the daemons running")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     options = parser.parse_args(arguments)
@@ -336,6 +263,8 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"{options.design} is not there")
     if not 1 <= options.quantity <= QUANTITY_MAX:
         parser.error(f"--quantity is from 1 to {QUANTITY_MAX}, not {options.quantity}")
+    if wrong := mistaken(options.witnesses, kill_one=options.kill_one):
+        parser.error(wrong)
     if options.keep is not None and options.keep.exists() and any(options.keep.iterdir()):
         parser.error(f"{options.keep} holds something already; choose an empty or new folder")
     if options.keep is not None and len(os.fsencode(options.keep.resolve())) > HOME_BYTES_MAX:
@@ -355,7 +284,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.keep is not None:
         options.keep.mkdir(parents=True, exist_ok=True)
     folder = options.keep.resolve() if options.keep is not None else Path(tempfile.mkdtemp(prefix="dpn-"))
-    there = Neighbourhood(folder, quiet=False)
+    nodes = (*NODES, *MORE)[: max(len(NODES), options.witnesses)]
+    steps = STEPS + (options.witnesses > 1) + 2 * options.kill_one
+    there = Neighbourhood(folder, nodes, steps=steps)
     status, wrong, result = 1, "", dict[str, Any]()
     try:
         result = run(options, there)
