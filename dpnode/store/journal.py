@@ -21,7 +21,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -143,9 +143,12 @@ class Journal:
             self._disk.remove(_NEW)
             self._disk.write(_NEW, 0, b"".join([*parts, data]))
         except OSError as error:
-            if is_full(error):
-                raise JournalFull(self._path) from error
-            raise self._broken(error) from error
+            if not is_full(error):
+                raise self._broken(error) from error
+            # Half of it would keep a full disk full.
+            with suppress(OSError):
+                self._disk.remove(_NEW)
+            raise JournalFull(self._path) from error
         try:
             self._disk.sync(_NEW)
             self._disk.replace(_NEW, NAME)

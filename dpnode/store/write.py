@@ -57,7 +57,7 @@ def _write(commit: Commit) -> Procedure[None]:
         done = commit.pending_done
         there = yield one("SELECT id FROM pending LIMIT ?", len(done))
         if len(there) < len(done):
-            done = list({entry_id for (entry_id,) in there}.intersection(done))
+            done = sorted({entry_id for (entry_id,) in there}.intersection(done))
         if done:
             yield many("DELETE FROM pending WHERE id = ?", [(entry_id,) for entry_id in done])
     if commit.pending_new:

@@ -151,7 +151,9 @@ _FOUNDING: dict[bytes, Commit] = {}
 
 
 def _founding(name: bytes, founded: Founded) -> Commit:
-    return _FOUNDING.setdefault(name, founding_commit(founded))
+    if name not in _FOUNDING:
+        _FOUNDING[name] = founding_commit(founded)
+    return _FOUNDING[name]
 
 
 def _write(into: dict[Any, bytes], pairs: Iterable[tuple[Any, bytes | None]]) -> None:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 SECTOR_BYTES = 512
 
 Step = tuple[str, str, int, bytes]
-"""(what, name, number, data): write (at), truncate (to), sync, delete, rename (to the name in data), folder, ack."""
+"""(what, name, number, data): write (at), truncate (to), sync, delete, rename (to the name in data), folder (its name),
+ack; those that only ask (open, read) change nothing."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Inode:
     live: bytearray = field(default_factory=bytearray)
     durable: bytearray = field(default_factory=bytearray)
@@ -78,6 +79,38 @@ class CrashDisk:
         self._step("folder", "")
 
 
+class Folder:
+    """A folder of a `CrashDisk`, whose names are durable by themselves: the vote journal's beside the database."""
+
+    def __init__(self, disk: CrashDisk, name: str) -> None:
+        self._disk = disk
+        self._name = name
+
+    def _in(self, name: str) -> str:
+        return f"{self._name}/{name}"
+
+    def read(self, name: str) -> bytes | None:
+        return self._disk.read(self._in(name))
+
+    def write(self, name: str, offset: int, data: bytes) -> None:
+        self._disk.write(self._in(name), offset, data)
+
+    def truncate(self, name: str, size: int) -> None:
+        self._disk.truncate(self._in(name), size)
+
+    def sync(self, name: str) -> None:
+        self._disk.sync(self._in(name))
+
+    def replace(self, source: str, target: str) -> None:
+        self._disk.replace(self._in(source), self._in(target))
+
+    def remove(self, name: str) -> None:
+        self._disk.remove(self._in(name))
+
+    def sync_folder(self) -> None:
+        self._disk._step("folder", self._name)
+
+
 def put(content: bytearray, offset: int, data: bytes) -> None:
     if offset > len(content):
         content.extend(bytes(offset - len(content)))
@@ -98,12 +131,12 @@ def after_cut(before: dict[str, bytes], log: list[Step], cut_at: int, dice: rand
     """One of the many disks that a power cut before step `cut_at` may leave."""
     names = {name: Inode(bytearray(data), bytearray(data)) for name, data in before.items()}
     durable_names = dict(names)
-    changes: list[tuple[str, Inode | None]] = []
+    changes: list[list[tuple[str, Inode | None]]] = []
     for what, name, number, data in log[:cut_at]:
         if what in ("write", "truncate"):
             if name not in names:
                 names[name] = Inode()
-                changes.append((name, names[name]))
+                changes.append([(name, names[name])])
             names[name].unsynced.append((what, number, data))
         elif what == "sync" and name in names:
             inode = names[name]
@@ -111,22 +144,22 @@ def after_cut(before: dict[str, bytes], log: list[Step], cut_at: int, dice: rand
                 _apply(inode.durable, change)
             inode.unsynced = []
             # Syncing a new file also saves its name, on every file system in use.
-            if (name, inode) in [(other, made) for other, made in changes if made is not None]:
-                changes.remove((name, inode))
+            if [(name, inode)] in changes:
+                changes.remove([(name, inode)])
                 durable_names[name] = inode
         elif what == "delete" and name in names:
             del names[name]
-            changes.append((name, None))
+            changes.append([(name, None)])
         elif what == "rename":
             names[data.decode()] = names.pop(name)
-            changes += [(data.decode(), names[data.decode()]), (name, None)]
+            changes.append([(data.decode(), names[data.decode()]), (name, None)])
         elif what == "folder":
-            for name_changed, inode_changed in changes:
-                _rename(durable_names, name_changed, inode_changed)
-            changes = []
-    # Names change in order, a rename as one: an even number of its two halves.
-    for name_changed, inode_changed in changes[: dice.randint(0, len(changes)) // 2 * 2 if changes else 0]:
-        _rename(durable_names, name_changed, inode_changed)
+            for change_of_names in [one for one in changes if one[0][0].rpartition("/")[0] == name]:
+                changes.remove(change_of_names)
+                _rename(durable_names, change_of_names)
+    # Names change in order, the two halves of a rename as one.
+    for change_of_names in changes[: dice.randint(0, len(changes))]:
+        _rename(durable_names, change_of_names)
     mood = dice.choice(("nothing", "everything", "some", "torn"))
     result: dict[str, bytes] = {}
     for name, inode in durable_names.items():
@@ -140,11 +173,12 @@ def after_cut(before: dict[str, bytes], log: list[Step], cut_at: int, dice: rand
     return result
 
 
-def _rename(names: dict[str, Inode], name: str, inode: Inode | None) -> None:
-    if inode is None:
-        names.pop(name, None)
-    else:
-        names[name] = inode
+def _rename(names: dict[str, Inode], changes: list[tuple[str, Inode | None]]) -> None:
+    for name, inode in changes:
+        if inode is None:
+            names.pop(name, None)
+        else:
+            names[name] = inode
 
 
 def _apply(content: bytearray, change: tuple[str, int, bytes]) -> None:

@@ -77,6 +77,8 @@ class CrashVfs(apsw.VFS):
 
     def xOpen(self, name: Any, flags: list[int]) -> Any:
         filename = name.filename() if isinstance(name, apsw.URIFilename) else name
+        with named(self.disk, apsw.CantOpenError, "SQLITE_CANTOPEN"):
+            self.disk._step("open", filename)
         return CrashFile(self.disk, filename)
 
     def xDelete(self, name: str, sync_folder: bool) -> None:
@@ -93,13 +95,14 @@ class CrashVfs(apsw.VFS):
 
 @contextmanager
 def named(disk: CrashDisk, error: type[apsw.Error], code: str) -> Iterator[None]:
+    """Give an error of the disk the result code that SQLite's own unix driver gives it: only a write is ever "full"."""
     try:
         yield
     except OSError as failure:
-        full = failure.errno == errno.ENOSPC
+        full = failure.errno == errno.ENOSPC and code == "SQLITE_IOERR_WRITE"
         planted = apsw.FullError("planted") if full else error("planted")
-        planted.result = apsw.SQLITE_FULL if full else apsw.SQLITE_IOERR
         planted.extendedresult = apsw.SQLITE_FULL if full else getattr(apsw, code)
+        planted.result = planted.extendedresult & 0xFF
         raise planted from None
 
 

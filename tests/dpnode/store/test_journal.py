@@ -2,7 +2,6 @@
 
 import errno
 import os
-import random
 import subprocess
 import sys
 from contextlib import suppress
@@ -15,21 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpnode.store.async_journal import AsyncJournal
-from dpnode.store.errors import JournalBroken, JournalFull, JournalLost, StoreError, StoreLocked
+from dpnode.store.errors import JournalBroken, JournalFull, JournalLost, StoreLocked
 from dpnode.store.journal import NAME, RECORD_BYTES_MAX, Journal, Record, open_journal, replay, start_journal
-from tests.dpnode.store.crash_disk import CrashDisk, Step, acknowledged, after_cut
+from tests.dpnode.store.crash_disk import CrashDisk
+from tests.dpnode.store.power_cuts import batch
 
 SALT = bytes(range(16))
-CUTS = int(os.environ.get("DPNODE_POWER_CUTS", "400"))
-
-
-def batch(number: int) -> list[Record]:
-    """Batches of 1 to 4 records, some longer than a sector, each saying its number."""
-    dice = random.Random(number)
-    return [
-        Record(dice.randint(1, 255), b"%d " % number + dice.randbytes(dice.choice((0, 40, 700, 2_000))))
-        for _ in range(dice.randint(1, 4))
-    ]
 
 
 def begun(disk: CrashDisk, *, create: bool = True) -> tuple[Journal, list[Record]]:
@@ -78,55 +68,6 @@ def test_pruning_leaves_exactly_what_it_was_given() -> None:
         journal.append(batch(99))
         assert begun(CrashDisk({NAME: content(disk)}), create=False)[1] == kept + batch(99)
     assert before < 10_000
-
-
-def test_after_any_power_cut_every_acknowledged_batch_is_there_whole_and_nothing_else() -> None:
-    disk = CrashDisk()
-    journal, _ = begun(disk)
-    states: list[list[Record]] = [[]]
-    for number in range(40):
-        if number % 9 == 8:
-            kept = states[-1][-3:]
-            journal.prune([*kept, *batch(number)])
-            states.append([*kept, *batch(number)])
-        else:
-            journal.append(batch(number))
-            states.append(states[-1] + batch(number))
-        disk.ack(number)
-    outcomes: set[int] = set()
-    for attempt in range(CUTS):
-        dice = random.Random(attempt)
-        cut_at = dice.randrange(len(disk.log) + 1)
-        number = acknowledged(disk.log, cut_at)
-        files = after_cut({}, disk.log, cut_at, dice)
-        if NAME not in files:
-            assert number == -1
-            continue
-        survivor = CrashDisk(files)
-        again, found = begun(survivor, create=False)
-        assert found in states[number + 1 : number + 3], f"attempt {attempt}"
-        outcomes.add(states.index(found) - number - 1)
-        again.append(batch(77))
-        assert replay(content(survivor), NAME) == found + batch(77)
-    assert outcomes == {0, 1}, "some cuts must keep an unacknowledged batch and some must lose it"
-
-
-def test_power_cuts_notice_a_journal_that_does_not_sync() -> None:
-    disk, _, _ = written(30)
-    careless: list[Step] = [step for step in disk.log if step[0] != "sync" or step[1] != NAME]
-    lost = 0
-    for attempt in range(100):
-        dice = random.Random(attempt)
-        cut_at = dice.randrange(len(careless) + 1)
-        files = after_cut({}, careless, cut_at, dice)
-        try:
-            found = begun(CrashDisk(files), create=False)[1] if NAME in files else []
-        except JournalLost:
-            lost += 1
-            continue
-        expected = [record for number in range(acknowledged(careless, cut_at) + 1) for record in batch(number)]
-        lost += found[: len(expected)] != expected
-    assert lost > 0
 
 
 def test_a_torn_last_batch_is_cut_off_at_every_length() -> None:
@@ -219,36 +160,6 @@ def test_a_full_disk_refuses_the_batch_whole_and_the_journal_goes_on_when_there_
     assert replay(content(disk), NAME) == records
     journal.append(batch(4))
     assert replay(content(disk), NAME) == records + batch(4)
-
-
-@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
-def test_a_disk_error_at_any_step_is_named_and_loses_nothing_acknowledged(code: int) -> None:
-    def work(disk: CrashDisk) -> None:
-        journal, _ = begun(disk)
-        for number in range(6):
-            journal.append(batch(number))
-            disk.ack(number)
-        journal.prune([record for number in range(6) for record in batch(number)])
-        journal.append(batch(6))
-        disk.ack(6)
-
-    clean = CrashDisk()
-    work(clean)
-    for site in range(clean.steps):
-        disk = CrashDisk()
-        disk.fault = lambda number, what, site=site: code if number == site else None  # type: ignore[misc]
-        try:
-            work(disk)
-        except StoreError as error:
-            assert isinstance(error, JournalBroken | JournalFull)
-        disk.fault = lambda number, what: None
-        number = acknowledged(disk.log, len(disk.log))
-        if NAME not in disk.files:
-            assert number == -1
-            continue
-        expected = [record for earlier in range(number + 1) for record in batch(earlier)]
-        found = begun(CrashDisk({NAME: content(disk)}), create=False)[1]
-        assert found in (expected, expected + batch(number + 1)), f"site {site}"
 
 
 def test_after_a_failed_sync_nothing_more_is_promised() -> None:
