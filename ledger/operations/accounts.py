@@ -18,6 +18,9 @@ from ledger.state import Overlay, View
 KINDS = {"credit": b"c", "output": b"o", "units": b"u"}
 """The letter each kind has in state keys."""
 _NAMES = {letter: name for name, letter in KINDS.items()}
+_HOLDING = b"holding/"
+_MEMBER_AT = len(_HOLDING)
+_KIND_AT = _MEMBER_AT + 32
 
 Line = dict[str, Any]
 """{"amount": int, "id": 32 bytes, "kind": "credit" | "units" | "output"}."""
@@ -25,17 +28,17 @@ Line = dict[str, Any]
 
 def free(view: View, member: bytes, kind: str, thing: bytes) -> int:
     """How much the member can spend."""
-    return _read(view, member, kind, thing)[0]
+    return _read(view, _key(member, kind, thing))[0]
 
 
 def held(view: View, member: bytes, kind: str, thing: bytes) -> int:
     """How much of the member's is held for something."""
-    return _read(view, member, kind, thing)[1]
+    return _read(view, _key(member, kind, thing))[1]
 
 
 def holdings(view: View, member: bytes) -> Iterator[tuple[str, bytes, int, int]]:
     """All a member has: (kind, thing, free, held)."""
-    prefix = b"holding/" + member
+    prefix = _HOLDING + member
     for key, value in view.range(prefix):
         at = len(prefix)
         yield _NAMES[key[at : at + 1]], key[at + 1 :], value.get("free", 0), value.get("held", 0)
@@ -46,20 +49,22 @@ def holders(view: View, kind: str, thing: bytes) -> Iterator[tuple[MemberId, int
     prefix = b"holder/" + KINDS[kind] + thing
     for key, _ in view.raw_range(prefix):
         member = MemberId(key[len(prefix) :])
-        yield member, *_read(view, member, kind, thing)
+        yield member, *_read(view, _key(member, kind, thing))
 
 
 def create(tx: Overlay, member: bytes, kind: str, thing: bytes, amount: int) -> None:
     """Bring `amount` of a thing into being; the caller keeps its total."""
-    _change(tx, member, kind, thing, _read(tx, member, kind, thing), amount, 0)
+    key = _key(member, kind, thing)
+    _change(tx, key, _read(tx, key), amount, 0)
 
 
 def destroy(tx: Overlay, member: bytes, kind: str, thing: bytes, amount: int) -> Refusal | None:
     """Take `amount` of a thing out of being."""
-    account = _read(tx, member, kind, thing)
+    key = _key(member, kind, thing)
+    account = _read(tx, key)
     if account[0] < amount:
         return _too_little(account[0], amount)
-    _change(tx, member, kind, thing, account, -amount, 0)
+    _change(tx, key, account, -amount, 0)
     return None
 
 
@@ -76,11 +81,11 @@ def hold(tx: Overlay, hold_id: bytes, member: bytes, lines: Sequence[Line]) -> R
     if tx.raw(_hold_key(hold_id)) is not None:
         return Refusal(reason=Reason.HOLD_EXISTS, detail="this is held already")
     for line in lines:
-        kind, thing, amount = line["kind"], line["id"], line["amount"]
-        account = _read(tx, member, kind, thing)
+        key, amount = _key(member, line["kind"], line["id"]), line["amount"]
+        account = _read(tx, key)
         if account[0] < amount:
             return _too_little(account[0], amount)
-        _change(tx, member, kind, thing, account, -amount, amount)
+        _change(tx, key, account, -amount, amount)
     kept = [{"amount": line["amount"], "id": line["id"], "kind": line["kind"]} for line in lines]
     tx.put(_hold_key(hold_id), {"from": member, "lines": kept})
     return None
@@ -131,10 +136,11 @@ def _keep(tx: Overlay, hold_id: bytes, kept: dict[str, Any]) -> None:
 
 
 def _unhold(tx: Overlay, member: bytes, line: Line, amount: int) -> None:
-    account = _read(tx, member, line["kind"], line["id"])
+    key = _key(member, line["kind"], line["id"])
+    account = _read(tx, key)
     if account[1] < amount:
         raise LocalError("less is held in the account than under the hold")
-    _change(tx, member, line["kind"], line["id"], account, 0, -amount)
+    _change(tx, key, account, 0, -amount)
 
 
 def _too_little(at_hand: int, wanted: int) -> Refusal:
@@ -146,25 +152,22 @@ def _hold_key(hold_id: bytes) -> bytes:
 
 
 def _key(member: bytes, kind: str, thing: bytes) -> bytes:
-    return b"holding/" + member + KINDS[kind] + thing
+    return _HOLDING + member + KINDS[kind] + thing
 
 
-def _read(view: View, member: bytes, kind: str, thing: bytes) -> tuple[int, int]:
-    """(free, held)"""
-    value = view.get(_key(member, kind, thing))
+def _read(view: View, key: bytes) -> tuple[int, int]:
+    """(free, held) of the account under a state key."""
+    value = view.get(key)
     return (0, 0) if value is None else (value.get("free", 0), value.get("held", 0))
 
 
-def _change(
-    tx: Overlay, member: bytes, kind: str, thing: bytes, account: tuple[int, int], to_free: int, to_held: int
-) -> None:
+def _change(tx: Overlay, key: bytes, account: tuple[int, int], to_free: int, to_held: int) -> None:
     """Add to both parts of an account as it was just read; only those with something in them stand in the state."""
     at_hand, on_hold = account[0] + to_free, account[1] + to_held
     if at_hand < 0 or on_hold < 0:
         raise LocalError("an account would be below zero")
     if at_hand + on_hold > INTEGER_MAX:
         raise LocalError("a total beyond 2^53 - 1 slipped past its family's check")
-    key = _key(member, kind, thing)
     was, is_there = account != (0, 0), bool(at_hand or on_hold)
     if is_there:
         tx.put_own(key, _written(at_hand, on_hold))
@@ -172,7 +175,8 @@ def _change(
         tx.delete(key)
     if was == is_there:
         return
-    index = b"holder/" + KINDS[kind] + thing + member
+    member, kind_and_thing = key[_MEMBER_AT:_KIND_AT], key[_KIND_AT:]
+    index = b"holder/" + kind_and_thing + member
     if is_there:
         tx.put(index, True)
     else:
