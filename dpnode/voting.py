@@ -95,10 +95,12 @@ class VoteBook:
         self._journal = journal
         self._kept = Wanted(certificates=memory.certificates, blocks=memory.blocks, votes=memory.votes)
         self._halted = memory.halted
+        self._anew_bytes = 0
+        """Below this it is not begun anew again: what is not final may take more than the limit by itself."""
 
     def write(self, wanted: Wanted, head: Head) -> None:
         """Make votes durable; blocks until they are. Raises as `Journal.append`."""
-        if self._journal.size_bytes > JOURNAL_BYTES_MAX:
+        if self._journal.size_bytes > max(JOURNAL_BYTES_MAX, self._anew_bytes):
             self._begin_anew(head)
         self._journal.append(records_of(wanted))
         self._kept = Wanted(
@@ -120,6 +122,8 @@ class VoteBook:
         if self._halted:
             records.append(halt_record(self._halted))
         self._journal.prune(records)
+        # It has to double first, so that each byte is written twice at most however much must be kept.
+        self._anew_bytes = 2 * self._journal.size_bytes
 
 
 _KEPT_VOTES_MAX = 256

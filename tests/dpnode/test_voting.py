@@ -11,7 +11,7 @@ import pytest
 import dpnode.voting
 from dpnode.assembly import voter_of
 from dpnode.store.errors import JournalLost
-from dpnode.store.journal import Record
+from dpnode.store.journal import NAME, SALT_BYTES, Record, start_journal
 from dpnode.voting import (
     Kind,
     VoteBook,
@@ -29,6 +29,7 @@ from protocol.effects import Commit, Effect, Journal
 from protocol.inputs import Now, Quiet
 from protocol.replication.ledger_peer import LedgerPeer
 from protocol.replication.orderer import Memory
+from tests.dpnode.store.crash_disk import CrashDisk
 from tests.ledger.town import Person, Town
 from tests.protocol.stand import ANN, BEN, Stand, of, profile
 
@@ -241,3 +242,21 @@ def test_a_journal_begun_anew_keeps_the_floor_what_is_above_it_and_the_halt(
         again = remembered(records)
     assert again.floors == ((1, 2),) and again.halted == "told otherwise"
     assert again.votes == memory.votes[-2:]
+
+
+def test_a_journal_full_of_what_is_not_final_is_not_begun_anew_with_every_vote(monkeypatch: pytest.MonkeyPatch) -> None:
+    """V-9: rewriting 20 MiB takes a third of a second, a vote a hundredth."""
+    ann = witnessed(1)
+    base = replace(ann.core.chain.head, height=0, view=0)
+    memory = remembered(ann.disk.journal)
+    once = Journal(certificates=(), blocks=memory.blocks, votes=memory.votes)
+    monkeypatch.setattr(dpnode.voting, "JOURNAL_BYTES_MAX", 10_000)
+    disk = CrashDisk()
+    journal, _ = start_journal(disk, NAME, create=True, salt=bytes(SALT_BYTES))
+    book = VoteBook(journal, Memory())
+    for _ in range(200):
+        book.write(once, base)
+    assert journal.size_bytes > 100_000
+    assert 2 <= [step[0] for step in disk.log].count("rename") <= 6, "it doubles before it is begun anew"
+    _, records = start_journal(disk, NAME, create=False, salt=bytes(SALT_BYTES))
+    assert remembered(records).votes == memory.votes * 200
