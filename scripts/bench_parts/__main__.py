@@ -20,6 +20,8 @@ ORDER = (
     "finality_bulk",
     "catch_up",
     "catch_up_ratio",
+    "catch_up_quorum",
+    "catch_up_certificates",
     "directory",
     "idle_memory",
     "idle_cpu",

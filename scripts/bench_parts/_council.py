@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +12,12 @@ from typing import TypeVar
 import trio
 
 from config.parse import load
-from dpnode.clock import now
 from dpnode.daemon import _Daemon
 from dpnode.node import Node
 from dpnode.seat import Seat
 from dpnode.shelf import Founded
-from ledger.charter import Limits, founding_id, write_charter
-from ledger.keys import SigningKey
-from ledger.operations.membership import peer_id_of
 from scripts.bench_parts._homes import Daemon, Owner, daemon, know, make_owner
-from scripts.bench_parts._ledger import LIMITS, newcomer
+from scripts.bench_parts._ledger import founded_by, newcomer
 
 T = TypeVar("T")
 MET_WITHIN_S = 60
@@ -42,7 +38,7 @@ def council(folder: Path, witnesses: int) -> Iterator[Council]:
     """A fresh network whose founders are the witnesses and one more member; the witnesses run for the block."""
     owners = [make_owner(folder, f"witness-{i}") for i in range(witnesses)]
     member = make_owner(folder, "member")
-    founded = _founded([*owners, member], witnesses)
+    founded = founded_by([*owners, member], witnesses)
     for owner in (*owners, member):
         newcomer(owner, founded)
     with ExitStack() as running:
@@ -87,39 +83,6 @@ async def _until(holds: Callable[[], bool]) -> None:
 def _linked(witness: Daemon) -> int:
     """With how many other witnesses it is connected: all but the member."""
     return int(witness.status()["peers"]) - 1
-
-
-def _founded(owners: Sequence[Owner], witnesses: int) -> Founded:
-    charter = write_charter(
-        {
-            "created": now().wall_ms,
-            "founders": [
-                {
-                    "name": owner.identity.name,
-                    "next": owner.identity.next_root_hash,
-                    "peer": peer_id_of(SigningKey(owner.identity.network_seed).public),
-                    "root": SigningKey(owner.root_seed).public,
-                    "sealing": owner.identity.sealing,
-                    "working": owner.identity.working.public,
-                }
-                for owner in owners
-            ],
-            "limits": {**Limits().to_value(), **LIMITS},
-            "name": "bench",
-            "purpose": "to be measured",
-            "version": 1,
-            "witnesses": [
-                {"key": owner.identity.voting.public, "member": owner.identity.member}
-                for owner in owners[:witnesses]
-                if owner.identity.voting is not None
-            ],
-        }
-    )
-    signed = founding_id(charter.network)
-    return Founded(
-        charter=charter,
-        signatures={owner.identity.member: SigningKey(owner.root_seed).sign(signed) for owner in owners},
-    )
 
 
 def seconds_since(began_s: float) -> float:

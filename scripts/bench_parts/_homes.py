@@ -109,10 +109,10 @@ def pause(seconds: float = POLL_S) -> None:
 
 
 @contextmanager
-def daemon(home: Home) -> Iterator[Daemon]:
-    """Run a daemon for the length of the block."""
+def daemon(home: Home, module: str = "dpnode.process") -> Iterator[Daemon]:
+    """Run a daemon for the length of the block; `module` is what a Python process runs as one."""
     reading, writing = os.pipe()
-    command = [sys.executable, "-m", "dpnode.process", "--home", str(home.root), "--report-to", str(writing)]
+    command = [sys.executable, "-m", module, "--home", str(home.root), "--report-to", str(writing)]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(writing,), env=environment)
     os.close(writing)

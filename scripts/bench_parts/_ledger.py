@@ -1,8 +1,8 @@
 """A large ledger in a fresh home, made quickly: entries signed, blocks built and certified, committed to the store.
 
-The same functions a node uses, without the network and without a daemon: a founder who is the only witness, authors
-who joined by invitation and were given credits, then payments, of each author in turn, to random others. Every entry
-is a real one, so whoever fetches the ledger has everything to check.
+The same functions a node uses, without the network and without a daemon: one founder or several, all of them witnesses,
+authors who joined by invitation and were given credits, then payments, of each author in turn, to random others. Every
+entry is a real one, and so is every witness's signature, so whoever fetches the ledger has everything to check.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from dpnode.clock import now
 from dpnode.founding import make_network
 from dpnode.identity.identity import Identity
 from dpnode.shelf import Founded, founding_commit, step_commit
@@ -20,9 +21,11 @@ from dpnode.store.offline import Writing, writing
 from dpnode.voting import floor_record
 from ledger.canonical import Value
 from ledger.chain import Advance, Chain
-from ledger.consensus.votes import Certificate, VoteKind, sign_vote, write_certificate
+from ledger.charter import Limits, founding_id, write_charter
+from ledger.consensus.votes import Certificate, VoteKind, quorum, sign_vote, write_certificate
 from ledger.entry import Entry, sign_entry
 from ledger.keys import MemberId, SigningKey, member_id, next_root_hash
+from ledger.operations.membership import peer_id_of
 from protocol.joining import Invitation, inviting, joining_entry
 from scripts.bench_parts._homes import Owner
 
@@ -68,9 +71,11 @@ class Large:
 class Builder:
     """Blocks on top of each other, straight into the store of a home."""
 
-    def __init__(self, identity: Identity, founded: Founded, store: Writing) -> None:
+    def __init__(self, identity: Identity, founded: Founded, store: Writing, others: Sequence[Identity] = ()) -> None:
         self.chain, _ = Chain.founded(founded.charter)
         self._identity = identity
+        self._voting = [one.voting for one in (identity, *others) if one.voting is not None]
+        """The witnesses' keys, by their places."""
         self._store = store
         self._sequences: dict[bytes, int] = {}
         self.until_ms = self.chain.head.time_ms + HOUR_MS
@@ -127,12 +132,14 @@ class Builder:
             left = left[len(step.blocks[0].entries) :]
 
     def _certify(self, step: Advance, view: int) -> bytes:
-        assert self._identity.voting is not None
-        block, epoch = step.head.block, step.head.epoch
-        signature = sign_vote(self._identity.voting, self.chain.network, epoch, view, VoteKind.FINALIZE, block)
-        return write_certificate(
-            Certificate(epoch=epoch, view=view, kind=VoteKind.FINALIZE, block=block, votes=((0, signature),))
+        """The votes of a quorum, from the leader's place on: another witness is left out in each view."""
+        block, epoch, count = step.head.block, step.head.epoch, len(self._voting)
+        places = sorted((view + i) % count for i in range(quorum(count)))
+        votes = tuple(
+            (at, sign_vote(self._voting[at], self.chain.network, epoch, view, VoteKind.FINALIZE, block))
+            for at in places
         )
+        return write_certificate(Certificate(epoch=epoch, view=view, kind=VoteKind.FINALIZE, block=block, votes=votes))
 
 
 def made_up(name: str) -> Guest:
@@ -168,15 +175,55 @@ def note_bytes_for(network: bytes, credit: bytes) -> int:
     return 40 + BODY_BYTES - len(bare.body)
 
 
-@contextmanager
-def building(owner: Owner) -> Iterator[tuple[Builder, Founded]]:
-    """A fresh network in the home of `owner`, to be filled; its home is a witness's, ready to run, afterwards."""
-    founded = make_network(
-        owner.identity, name="bench", purpose="to be measured", root_seed=owner.root_seed, limits=LIMITS
+def founded_by(owners: Sequence[Owner], witnesses: int) -> Founded:
+    """A fresh network of these founders, the first so many of whom are its witnesses."""
+    charter = write_charter(
+        {
+            "created": now().wall_ms,
+            "founders": [
+                {
+                    "name": owner.identity.name,
+                    "next": owner.identity.next_root_hash,
+                    "peer": peer_id_of(SigningKey(owner.identity.network_seed).public),
+                    "root": SigningKey(owner.root_seed).public,
+                    "sealing": owner.identity.sealing,
+                    "working": owner.identity.working.public,
+                }
+                for owner in owners
+            ],
+            "limits": {**Limits().to_value(), **LIMITS},
+            "name": "bench",
+            "purpose": "to be measured",
+            "version": 1,
+            "witnesses": [
+                {"key": owner.identity.voting.public, "member": owner.identity.member}
+                for owner in owners[:witnesses]
+                if owner.identity.voting is not None
+            ],
+        }
     )
+    signed = founding_id(charter.network)
+    return Founded(
+        charter=charter,
+        signatures={owner.identity.member: SigningKey(owner.root_seed).sign(signed) for owner in owners},
+    )
+
+
+@contextmanager
+def building(owner: Owner, others: Sequence[Owner] = ()) -> Iterator[tuple[Builder, Founded]]:
+    """A fresh network in the home of `owner`, to be filled; its home is a witness's, ready to run, afterwards.
+
+    `others` are founders and witnesses as well.
+    """
+    if others:
+        founded = founded_by([owner, *others], 1 + len(others))
+    else:
+        founded = make_network(
+            owner.identity, name="bench", purpose="to be measured", root_seed=owner.root_seed, limits=LIMITS
+        )
     with writing(owner.home.database) as store:
         store.commit(founding_commit(founded))
-        builder = Builder(owner.identity, founded, store)
+        builder = Builder(owner.identity, founded, store, [other.identity for other in others])
         yield builder, founded
     with open_journal(owner.home.votes, create=False) as (journal, _):
         # What a witness's journal holds after it was begun anew: nothing at or below this view is voted on again.
@@ -204,15 +251,22 @@ def populate(builder: Builder, guests: Sequence[Guest]) -> bytes:
 
 
 def build_large(
-    owner: Owner, *, authors: int, entries: int, homes: Sequence[Owner] = (), progress: Progress, seed: int = 1
+    owner: Owner,
+    *,
+    authors: int,
+    entries: int,
+    homes: Sequence[Owner] = (),
+    witnesses: Sequence[Owner] = (),
+    progress: Progress,
+    seed: int = 1,
 ) -> Large:
     """Found a network in the home of `owner` and fill it with `entries` payments by `authors`.
 
-    The owners of `homes` become members too, so that their machines are let in.
+    The owners of `homes` become members too, so that their machines are let in; `witnesses` found it with `owner`.
     """
     dice = random.Random(seed)
     guests = [made_up(f"author-{i}") for i in range(authors)]
-    with building(owner) as (builder, founded):
+    with building(owner, witnesses) as (builder, founded):
         credit = populate(builder, [*guests, *map(guest_of, homes)])
         note_bytes = note_bytes_for(builder.chain.network, credit)
         made: list[Entry] = []

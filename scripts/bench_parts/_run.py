@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from scripts.bench_parts._homes import Owner, make_owner
+from scripts.bench_parts._homes import Owner, daemon, make_owner, pause
 from scripts.bench_parts._ledger import Large, build_large
 
 T = TypeVar("T")
@@ -79,8 +79,12 @@ class Run:
         """The ledger of 100,000 entries."""
         return self.once("large", self._build_large)
 
+    def large_of_four(self) -> Large:
+        """One of as many entries whose blocks four witnesses certified."""
+        return self.once("large of four", self._build_large_of_four)
+
     def newcomer(self) -> Owner:
-        """The home of a member of the large ledger's network; what it holds is up to whoever uses it."""
+        """The home of a member of the large ledgers' networks; what it holds is up to whoever uses it."""
         return self.once("newcomer", lambda: make_owner(self.folder("newcomer"), "newcomer"))
 
     def _build_large(self) -> Large:
@@ -91,6 +95,24 @@ class Run:
             homes=[self.newcomer()],
             progress=self.progress,
         )
+
+    def _build_large_of_four(self) -> Large:
+        folder = self.folder("large-of-four")
+        first, *others = (make_owner(folder, f"witness-{i}") for i in range(4))
+        large = build_large(
+            first,
+            authors=AUTHORS,
+            entries=ENTRIES,
+            homes=[self.newcomer()],
+            witnesses=others,
+            progress=self.progress,
+        )
+        # Blocks that others certified too are looked through behind the head: who serves them has long done that.
+        with daemon(first.home) as settling:
+            while (checked := settling.status().get("checked_height", 0)) < large.height:
+                self.progress("blocks looked through", checked, large.height)
+                pause()
+        return large
 
     def progress(self, what: str, done: int, of: int) -> None:
         """A line on stderr now and then, for what takes longer than a second."""
