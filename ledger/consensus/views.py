@@ -22,6 +22,7 @@ class Views:
         self.nullified: dict[int, Certificate] = {}
         self._in_vain: set[int] = set()
         """Views that were given up and whose certificates are no longer kept."""
+        self.finalized: dict[int, Certificate] = {}
         self.final: Certificate | None = None
         """The highest finalization known; its block may not be stored here yet."""
 
@@ -36,7 +37,8 @@ class Views:
             case VoteKind.NULLIFY:
                 return self.is_given_up(certificate.view)
             case VoteKind.FINALIZE:
-                return self.final is not None and self.final.view >= certificate.view
+                final = self.finalized.get(certificate.view)
+                return final is not None and final.block == certificate.block
 
     def add(self, certificate: Certificate) -> Certificate | None:
         """Take a checked certificate in; returns one that says otherwise, which f faulty witnesses cannot make."""
@@ -45,21 +47,26 @@ class Views:
             return None
         match certificate.kind:
             case VoteKind.NOTARIZE:
-                known = self.notarized.setdefault(view, certificate)
-                if known.block != certificate.block:
-                    return known
+                self.notarized.setdefault(view, certificate)
             case VoteKind.NULLIFY:
                 self.nullified.setdefault(view, certificate)
-                if self.final is not None and self.final.view == view:
-                    return self.final
             case VoteKind.FINALIZE:
+                self.finalized.setdefault(view, certificate)
                 if self.final is None or view > self.final.view:
                     self.final = certificate
-                for other in (self.notarized.get(view), self.nullified.get(view)):
-                    if other is not None and other.block != certificate.block:
-                        return other
+        against = self._against(certificate)
         self._bound()
-        return None
+        return against
+
+    def _against(self, certificate: Certificate) -> Certificate | None:
+        """V-14: of one view, two that notarize or finalize different blocks, or one that finalizes a view given up."""
+        view = certificate.view
+        others = [self.notarized.get(view), self.finalized.get(view)]
+        if certificate.kind is VoteKind.NULLIFY:
+            return others[1]
+        if certificate.kind is VoteKind.FINALIZE:
+            others.append(self.nullified.get(view))
+        return next((one for one in others if one is not None and one.block != certificate.block), None)
 
     def is_given_up(self, view: int) -> bool:
         """Whether its nullification was seen, here or kept."""
@@ -67,9 +74,7 @@ class Views:
 
     def of(self, view: int) -> list[Certificate]:
         """What is known of a view."""
-        found = [self.notarized.get(view), self.nullified.get(view)]
-        if self.final is not None and self.final.view == view:
-            found.append(self.final)
+        found = [self.notarized.get(view), self.nullified.get(view), self.finalized.get(view)]
         return [certificate for certificate in found if certificate is not None]
 
     def ended(self, view: int) -> Certificate | None:
@@ -125,11 +130,14 @@ class Views:
             self.final = None
         self.notarized = {at: one for at, one in self.notarized.items() if at > self.floor}
         self.nullified = {at: one for at, one in self.nullified.items() if at > self.floor}
+        self.finalized = {at: one for at, one in self.finalized.items() if at > self.floor}
         self._in_vain = {at for at in self._in_vain if at > self.floor}
 
     def _bound(self) -> None:
         while len(self.notarized) > VIEWS_KEPT_MAX:
             del self.notarized[min(self.notarized)]
+        while len(self.finalized) > VIEWS_KEPT_MAX:
+            del self.finalized[min(self.finalized)]
         while len(self.nullified) > VIEWS_KEPT_MAX:
             # That it was given up stays known: without that no block could ever stand on what is below.
             oldest = min(self.nullified)

@@ -287,6 +287,18 @@ def test_certificates_that_contradict_each_other_stop_the_witness_and_raise_an_a
     assert one.replica.halted and not one.replica.may_vote
 
 
+def test_after_a_finalization_no_other_block_of_its_view_is_finalized_nor_voted_for() -> None:
+    """V-14: a second one, or the notarization of another block, is an alarm and not a reason to sign."""
+    for kind in (F, N):
+        one = Seat()
+        one.start()
+        one.hear_certificates(certificate((1, 2, 3), F, 4, BLOCK))
+        effects = one.hear_certificates(certificate((1, 2, 3), kind, 4, OTHER))
+        (alarm,) = of(effects, Broken)
+        assert {shown.block for shown in alarm.certificates} == {BLOCK, OTHER}
+        assert of(effects, Halted) and cast(effects) == []
+
+
 def test_a_quorum_for_a_block_that_breaks_the_rules_stops_the_witness() -> None:
     """V-7: rule 8."""
     one, bad = Seat(), block(1, -1)

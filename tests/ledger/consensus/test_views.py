@@ -114,15 +114,29 @@ def test_everything_at_or_below_a_final_view_is_dropped() -> None:
 def test_certificates_that_contradict_each_other_are_noticed_whichever_comes_first() -> None:
     """V-14: only more than f liars can make both."""
     one, other = certificate(ALL, N, 3, BLOCK), certificate(ALL, N, 3, OTHER)
-    final, vain = certificate(ALL, F, 3, BLOCK), certificate(ALL, X, 3)
-    for first, second in ((one, other), (other, one), (other, final), (vain, final), (final, vain)):
+    final, rival, vain = certificate(ALL, F, 3, BLOCK), certificate(ALL, F, 3, OTHER), certificate(ALL, X, 3)
+    pairs = ((one, other), (other, final), (vain, final), (final, rival))
+    for first, second in (*pairs, *(pair[::-1] for pair in pairs)):
         made = Views(0)
         assert made.add(first) is None
+        assert not made.knows(second)
         assert made.add(second) == first, (first.kind, second.kind)
-    for first, second in ((one, vain), (vain, one), (one, final)):
+    for first, second in ((one, vain), (vain, one), (one, final), (final, one)):
         made = Views(0)
         made.add(first)
         assert made.add(second) is None
+
+
+def test_what_a_view_below_the_highest_finalization_came_to_is_compared_as_well() -> None:
+    """V-14: until the floor has passed it."""
+    for first, second in ((F, N), (F, F), (F, X), (N, F), (X, F)):
+        made = Views(0)
+        made.add(certificate(ALL, F, 5))
+        assert made.add(certificate(ALL, first, 3, BLOCK)) is None
+        assert not made.knows(certificate(ALL, second, 3, OTHER))
+        found = made.add(certificate(ALL, second, 3, OTHER))
+        assert found == certificate(ALL, first, 3, BLOCK), (first, second)
+        assert made.final == certificate(ALL, F, 5)
 
 
 def test_what_says_nothing_new_is_known() -> None:
@@ -131,7 +145,7 @@ def test_what_says_nothing_new_is_known() -> None:
     assert made.knows(first) and made.knows(certificate((1, 2, 3), X, 1))
     assert not made.knows(certificate(ALL, N, 1, OTHER))
     made.add(certificate(ALL, F, 5))
-    assert made.knows(certificate(ALL, F, 4)) and not made.knows(certificate(ALL, F, 6))
+    assert made.knows(certificate((1, 2, 3), F, 5)) and not made.knows(certificate(ALL, F, 6))
     assert [one.kind for one in made.of(5)] == [F] and made.of(4) == []
 
 
@@ -147,3 +161,6 @@ def test_the_views_are_bounded_and_what_is_given_up_stays_so(monkeypatch: pytest
     assert made._in_vain == set()
     many = views("n" * 30)
     assert sorted(many.notarized) == [27, 28, 29, 30]
+    for view in range(1, 31):
+        many.add(certificate(ALL, F, view, bytes([view]) * 32))
+    assert sorted(many.finalized) == [27, 28, 29, 30]
