@@ -15,7 +15,16 @@ from dpnode.voting import Kind
 from ledger.block import Header
 from ledger.canonical import decode
 from ledger.chain import CLOCK_SKEW_MS
-from ledger.consensus.votes import Certificate, Vote, VoteKind, conflict, read_certificate, vote_from_value
+from ledger.consensus.votes import (
+    Certificate,
+    Vote,
+    VoteKind,
+    conflict,
+    read_certificate,
+    vote_from_value,
+    vote_id,
+)
+from ledger.keys import PublicKey, verify
 from protocol.effects import Alarm, Commit, Effect, Halt, Journal, KeepPending, Send
 from protocol.messages import AskOwnVotes, OwnVotes, Proposed, Voted
 
@@ -65,7 +74,7 @@ class Ballots:
         """Machines of witnesses who lie."""
         self.restored: set[bytes] = set()
         """Machines whose journal was put back from an older copy: they may convict themselves, and count as liars."""
-        self.keys: dict[int, list[bytes]] = {}
+        self.keys: dict[int, list[PublicKey]] = {}
         self.bases: dict[int, bytes] = {}
         self.headers: dict[bytes, Header] = {}
         self.cast: dict[tuple[int, int, VoteKind, bytes], set[int]] = {}
@@ -296,10 +305,17 @@ class Ballots:
         for vote in map(vote_from_value, message.votes):
             mark = (vote.epoch, vote.view, vote.kind, vote.block)
             if vote.witness == place and place in self.cast.get(mark, set()):
+                if not self._is_signed(node, vote):
+                    # Damaged on its way: nothing of the message counts from there on.
+                    return
                 seat.reminded.add(vote)
                 is_above = vote.epoch == message.epoch and vote.view > node.parts.core.ledger.orderer._replica.floor
                 is_lost = is_above and vote not in self.journal(node).values()
                 seat.must_stop |= is_lost and source not in self.liars
+
+    def _is_signed(self, node: Any, vote: Vote) -> bool:
+        message = vote_id(node.parts.core.chain.network, vote.epoch, vote.view, vote.kind, vote.block)
+        return verify(self.keys[vote.epoch][vote.witness], message, vote.signature)
 
     def arrived(self, node: Any, message: Any) -> None:
         """A message was heard, and the machine has outlived it: what convicts somebody in it must be recorded."""

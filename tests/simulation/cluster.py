@@ -1,9 +1,11 @@
 """The simulator: whole cores on a virtual network, clock and disk, all of it from one seed.
 
 One priority queue holds every delivery, wake-up and whim of the people. A message may be lost, delayed, doubled,
-overtaken or damaged; a connection may end; a node may lose its power between any two effects. What was committed
-survives, nothing else does, and the new incarnation starts from exactly that. After the faults come quiet minutes in
-which everything must become one. `Observer` watches each node's own rules at every step, from outside.
+overtaken or damaged; a connection may end; a node may lose its power between any two effects, or while votes are
+being written. What was synced survives, nothing else does, and the new incarnation starts from exactly that. A slow
+disk makes a machine wait: what follows a write is done, and what arrives is heard, when it is on the disk. After the
+faults come quiet minutes in which everything must become one. `Observer` watches each node's own rules at every step,
+from outside.
 """
 
 from __future__ import annotations
@@ -11,15 +13,15 @@ from __future__ import annotations
 import hashlib
 import heapq
 import random
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from dpnode.shelf import Founded, pending_row, served_range, step_commit
 from dpnode.store.rows import Commit as StoreCommit
 from dpnode.voting import halt_record, records_of
-from ledger.consensus.votes import read_certificate, vote_from_value
-from ledger.errors import RemoteError
 from protocol.effects import (
     Addresses,
     Commit,
@@ -34,8 +36,9 @@ from protocol.effects import (
     ServeRange,
 )
 from protocol.inputs import Input, Now, Quiet, Received, Stored, Tick
-from protocol.messages import OwnVotes, read_message, write_message
-from tests.simulation.links import Links, pair_of
+from protocol.messages import write_message
+from tests.simulation.disks import torn
+from tests.simulation.links import Links, answer_of, pair_of
 from tests.simulation.memo import memoised
 from tests.simulation.observer import Observer
 from tests.simulation.town import START_MS, Disk, Parts, Person, build, network, person
@@ -45,6 +48,19 @@ __all__ = ["Cluster", "Faults", "Node", "PowerCut", "memoised"]
 
 LIMITS = (("block_entries", 8), ("day_bytes", 1 << 30), ("day_entries", 10**6), ("invitations_open", 64))
 """Small blocks, so that there are many; allowances that no simulation reaches."""
+
+
+def _nothing() -> None:
+    """What there is to do where there is nothing to do."""
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """An input, and what whoever watches does before and after it."""
+
+    event: Input
+    before: Callable[[], None]
+    after: Callable[[], None]
 
 
 @dataclass
@@ -62,6 +78,16 @@ class Node:
     introducers: set[bytes] = field(default_factory=set)
     liar: Any = None
     """What this machine makes of its core's words, if it lies (`tests.simulation.liars.Liar`)."""
+    moment: Now = Now(wall_ms=0, monotonic_ms=0)
+    """What its clocks showed at the step whose effects are being performed ..."""
+    wrong_ms: int = 0
+    """... and how wrong they were."""
+    work: Iterator[int] | None = None
+    """The effects that wait for the disk; None: nothing does."""
+    writing: Journal | None = None
+    """The votes that the disk is at."""
+    inbox: deque[_Arrival] = field(default_factory=deque)
+    """What arrived meanwhile."""
 
 
 class Cluster:
@@ -76,13 +102,15 @@ class Cluster:
         witnesses: int = 1,
     ) -> None:
         self.dice = random.Random(seed)
+        self.disk_dice = random.Random(f"disk {seed}")
+        """For what disks do, so that a seed without it is the same network as ever."""
         self.faults = faults or Faults()
         self.founded: Founded = network(*names, more=limits, witnesses=witnesses)
         self.now_ms = 0
         self.nodes: dict[bytes, Node] = {}
         self.links = Links(self)
         self.observer = Observer()
-        self.observer.ballots.clock = self.clock
+        self.observer.ballots.clock = lambda node: node.moment
         self.trace = hashlib.sha256()
         self.after_start: Callable[[Node], None] = lambda node: None
         self.on_effect: Callable[[Node, Effect], None] = lambda node, effect: None
@@ -109,6 +137,11 @@ class Cluster:
     def clock(self, node: Node) -> Now:
         return Now(wall_ms=START_MS + self.now_ms + node.skew_ms, monotonic_ms=self.now_ms - node.starts_ms + 1)
 
+    def _moment(self, node: Node) -> Now:
+        """The clocks are read for a step."""
+        node.moment, node.wrong_ms = self.clock(node), node.skew_ms
+        return node.moment
+
     # -- nodes
 
     def add(self, who: Person, introducer: bytes | None = None) -> Node:
@@ -127,7 +160,8 @@ class Cluster:
         node.parts.core.introducers |= node.introducers
         self.observer.started(node)
         incarnation = node.incarnation
-        self._guarded(node, lambda: self._perform(node, node.parts.core.started(self.clock(node))))
+        node.work = self._perform(node, node.parts.core.started(self._moment(node)))
+        self._go_on(node, rests=False)
         if node.incarnation == incarnation:
             self.after_start(node)
             self._rest(node)
@@ -135,6 +169,10 @@ class Cluster:
     def power_cut(self, node: Node, down_ms: int | None = None, mend: Callable[[], None] = lambda: None) -> None:
         """Everything but the disk is gone; it starts again a little later, after `mend` had its way with the disk."""
         node.incarnation += 1
+        if node.writing is not None:
+            self._tear(node, node.writing)
+        node.work = node.writing = None
+        node.inbox.clear()
         self.links.dead(node.who.peer)
 
         def again() -> None:
@@ -148,13 +186,52 @@ class Cluster:
     def is_up(self, node: Node) -> bool:
         return node.wake >= 0
 
-    def give(self, node: Node, event: Input) -> None:
-        """One input, its effects performed in order; then what the driver does between inputs."""
+    def give(
+        self, node: Node, event: Input, before: Callable[[], None] = _nothing, after: Callable[[], None] = _nothing
+    ) -> None:
+        """One input, its effects performed in order; then what the driver does between inputs.
+
+        `after`: what is done once the machine has outlived it.
+        """
         if not self.is_up(node):
             return
-        self._note(node, type(event).__name__)
-        self._guarded(node, lambda: self._perform(node, node.parts.core.handle(event, self.clock(node))))
-        self._rest(node)
+        arrival = _Arrival(event, before, after)
+        if node.work is None:
+            self._take(node, arrival)
+            self._go_on(node)
+        else:
+            node.inbox.append(arrival)
+
+    def _take(self, node: Node, arrival: _Arrival) -> None:
+        arrival.before()
+        self._note(node, type(arrival.event).__name__)
+        node.work = self._whole(node, arrival)
+
+    def _whole(self, node: Node, arrival: _Arrival) -> Iterator[int]:
+        yield from self._perform(node, node.parts.core.handle(arrival.event, self._moment(node)))
+        arrival.after()
+
+    def _go_on(self, node: Node, *, rests: bool = True) -> None:
+        """As far as it comes until the disk has to be waited for, or all that arrived is heard."""
+        while node.work is not None:
+            try:
+                wait_ms = next(node.work, 0)
+            except PowerCut:
+                self._note(node, "power cut")
+                self.power_cut(node)
+                return
+            if wait_ms:
+                self.at(wait_ms, partial(self._written_to, node, node.incarnation))
+                return
+            node.work = None
+            if rests:
+                self._rest(node)
+            if node.inbox:
+                self._take(node, node.inbox.popleft())
+
+    def _written_to(self, node: Node, incarnation: int) -> None:
+        if node.incarnation == incarnation:
+            self._go_on(node)
 
     def deliver(self, node: Node, source: bytes, event: Received, message: Any) -> None:
         """A frame arrives; whoever watches sees what it said and whether the machine outlived it."""
@@ -163,20 +240,9 @@ class Cluster:
         self.trace.update(event.frame)
         if node.liar is not None and message is not None:
             node.liar.hears(message)
-        if message is None:
-            message = _answer(event.frame)
-        incarnation = node.incarnation
-        self.observer.ballots.arriving(node, source, message)
-        self.give(node, event)
-        if node.incarnation == incarnation:
-            self.observer.ballots.arrived(node, message)
-
-    def _guarded(self, node: Node, act: Callable[[], None]) -> None:
-        try:
-            act()
-        except PowerCut:
-            self._note(node, "power cut")
-            self.power_cut(node)
+        said = answer_of(event.frame) if message is None else message
+        ballots = self.observer.ballots
+        self.give(node, event, lambda: ballots.arriving(node, source, said), lambda: ballots.arrived(node, said))
 
     def _rest(self, node: Node) -> None:
         """Have it woken when it wants to be."""
@@ -191,7 +257,7 @@ class Cluster:
         self.at(max(1, wake_ms - now.monotonic_ms), lambda: self._woken(node, number))
 
     def _woken(self, node: Node, number: int) -> None:
-        if node.wake != number:
+        if node.wake != number or node.work is not None:
             return
         moment = self.clock(node)
         wake_ms = node.parts.core.wake_ms(moment)
@@ -202,8 +268,10 @@ class Cluster:
 
     # -- effects, as the driver performs them
 
-    def _perform(self, node: Node, effects: list[Effect]) -> None:
+    def _perform(self, node: Node, effects: list[Effect]) -> Iterator[int]:
+        """Yields how many milliseconds the disk has to be waited for, now and then."""
         waiting: list[Effect] = []
+        read = node.moment, node.wrong_ms
         for effect in effects:
             self._note(node, type(effect).__name__)
             if isinstance(effect, Keep | KeepPending | DropPending):
@@ -211,10 +279,35 @@ class Cluster:
                 continue
             self._flush(node, waiting)
             self._maybe_cut()
+            if isinstance(effect, Journal | Commit):
+                yield from self._synced(node, effect)
+            node.moment, node.wrong_ms = read
             self.observer.before(node, effect)
-            self._perform_one(node, effect)
+            yield from self._perform_one(node, effect)
             self.on_effect(node, effect)
         self._flush(node, waiting)
+
+    def _synced(self, node: Node, effect: Journal | Commit) -> Iterator[int]:
+        """The disk takes its time over votes and blocks; nothing that follows is done before."""
+        faults, dice = self.faults, self.disk_dice
+        if isinstance(effect, Journal):
+            node.writing = effect
+            if faults.torn and dice.random() < faults.torn:
+                raise PowerCut
+        if faults.sync_ms:
+            self.links.happened["slow-disk"] += 1
+            yield dice.randrange(1, faults.sync_ms + 1)
+        node.writing = None
+
+    def _tear(self, node: Node, effect: Journal) -> None:
+        """The power went while votes were being written: what the journal's own bytes have of them is there."""
+        if not self.faults.torn:
+            return
+        self.links.happened["torn"] += 1
+        part = torn(node.disk.journal, effect, self.disk_dice)
+        if part is not None:
+            self.observer.before(node, part)
+            node.disk.journal += records_of(part)
 
     def _maybe_cut(self) -> None:
         if self.faults.cut and self.dice.random() < self.faults.cut:
@@ -239,18 +332,21 @@ class Cluster:
         node.disk.commit(StoreCommit(kept=kept, pending_new=new, pending_done=done))
         waiting.clear()
 
-    def _perform_one(self, node: Node, effect: Effect) -> None:
+    def _perform_one(self, node: Node, effect: Effect) -> Iterator[int]:
         match effect:
             case Send():
                 self.say(node, effect.peer, effect.message)
             case Journal():
                 node.disk.journal += records_of(effect)
+                if effect.votes and self.faults.unsaid and self.disk_dice.random() < self.faults.unsaid:
+                    self.links.happened["unsaid"] += 1
+                    raise PowerCut
             case Commit():
                 node.disk.commit(step_commit(node.parts.core.chain, effect.step, effect.certificate))
                 if node.liar is None:
                     self.observer.committed(node)
                 self._maybe_cut()
-                self._perform(node, node.parts.core.handle(Stored(), self.clock(node)))
+                yield from self._perform(node, node.parts.core.handle(Stored(), self._moment(node)))
                 self.observer.ballots.settled(node)
                 if node.liar is None:
                     self.observer.taken(node)
@@ -288,21 +384,6 @@ class Cluster:
 
     # -- the end
 
-    def calm(self, delay_ms: int = 20) -> None:
+    def calm(self, delay_ms: int = 20, sync_ms: int = 0) -> None:
         """No more faults: from here on everything must become one."""
-        self.faults = replace(Faults(), delay_ms=delay_ms)
-
-
-def _answer(frame: bytes) -> OwnVotes | None:
-    """A damaged answer to what a witness signed before counts, if it still reads as one."""
-    try:
-        message = read_message(frame)
-        if isinstance(message, OwnVotes):
-            for value in message.votes:
-                vote_from_value(value)
-            for certificate in message.certificates:
-                read_certificate(certificate)
-            return message
-    except RemoteError:
-        pass
-    return None
+        self.faults = replace(Faults(), delay_ms=delay_ms, sync_ms=sync_ms)

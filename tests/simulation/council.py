@@ -45,7 +45,8 @@ class Council(Town):
         self.n = witnesses if witnesses is not None else dice.choice([1, 2, 3, 4, 4, 4, 7, 7])
         drawn_machines = max(2, min(MACHINES_MAX, self.n + dice.randrange(3)))
         nodes = drawn_machines if machines is None else machines
-        names, faults = drawn(dice, frozenset(FAULTS) if allowed is None else allowed, always=always)
+        asked = frozenset(FAULTS) if allowed is None else allowed
+        names, faults = drawn(dice, random.Random(f"disks {seed}"), asked, always=always)
         super().__init__(seed, faults=faults, job=False, witnesses=self.n, nodes=nodes)
         everybody = list(self.cluster.nodes.values())
         ballots = self.cluster.observer.ballots

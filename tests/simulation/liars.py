@@ -8,6 +8,7 @@ cast; what it says in the name of others it cannot sign. Each liar has a few tri
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import Any
 
 from ledger.block import Block, make_block, read_block, write_block
@@ -65,6 +66,8 @@ class Liar:
         self.node = node
         self.tricks = tricks
         self.dice = random.Random(cluster.dice.randrange(1 << 30))
+        self.played: Counter[str] = Counter()
+        """Trick -> how often."""
         self.shunned: set[bytes] = set()
         self._certificates: list[Certificate] = []
         self._votes: list[Vote] = []
@@ -114,7 +117,9 @@ class Liar:
         """What goes to `peer` in place of a message."""
         if not isinstance(message, Ordering) or self._replica is None:
             return [message]
-        if peer in self.shunned or ("withhold" in self.tricks and isinstance(message, Body | OwnVotes | Certified)):
+        withholds = "withhold" in self.tricks and isinstance(message, Body | OwnVotes | Certified)
+        if peer in self.shunned or withholds:
+            self.played["withhold" if withholds else "silence"] += 1
             return []
         self._said = [*self._said, message][-REMEMBERED_MAX:]
         side = self._side(peer)
@@ -123,6 +128,7 @@ class Liar:
         if isinstance(message, Voted) and "two-votes" in self.tricks and self.dice.random() < 0.5:
             own = [vote_from_value(value) for value in message.votes]
             twins = [vote_to_value(self._another(vote, side)) for vote in own if vote.epoch == self._replica.epoch]
+            self.played["two-votes"] += len(twins)
             if twins and self.dice.random() < 0.3:
                 return [message, Voted(votes=twins)]
             return [Voted(votes=twins)] if twins and side else [message]
@@ -143,6 +149,7 @@ class Liar:
         block = self._others[view, trick]
         if block is None:
             return message
+        self.played[trick] += 1
         vote = self.sign(view, VoteKind.NOTARIZE, block.header.id)
         return Proposed(vote=vote_to_value(vote), block=write_block(block))
 
@@ -201,7 +208,10 @@ class Liar:
             return
         asked = sorted(self.tricks & set(_BESIDES))
         if asked:
-            _BESIDES[self.dice.choice(asked)](self)
+            trick = self.dice.choice(asked)
+            before = self.cluster.links.sent
+            _BESIDES[trick](self)
+            self.played[trick] += self.cluster.links.sent - before
 
     def _garbage(self) -> None:
         for peer in self.cluster.nodes:

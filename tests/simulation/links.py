@@ -7,17 +7,23 @@ arrive for a while, and the others learn late that it is gone. A blocked directi
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ledger.consensus.votes import read_certificate, vote_from_value
+from ledger.errors import RemoteError
 from protocol.inputs import PeerConnected, PeerLost, Received
+from protocol.messages import OwnVotes, read_message
 from tests.simulation.town import Person
 
 if TYPE_CHECKING:
     from tests.simulation.cluster import Cluster, Node
 
 Pair = tuple[bytes, bytes]
+SOON_MS = 20
+"""What takes longer counts as delayed."""
 
 
 class Links:
@@ -35,6 +41,12 @@ class Links:
         """(source, target): nothing arrives, and nobody notices."""
         self.carried = 0
         """Frames that arrived."""
+        self.sent = 0
+        """Frames that went into an open connection."""
+        self.happened: Counter[str] = Counter()
+        """Fault -> how often it befell a message, a connection or a write."""
+        self._latest: dict[tuple[int, bytes], int] = {}
+        """(connection, target) -> when the last frame arrives, where the order is not kept."""
         self._connections = 0
         self._lingering: dict[int, tuple[bytes, int]] = {}
         """Connection -> (the machine without power, until when what it had sent arrives)."""
@@ -73,6 +85,7 @@ class Links:
 
     def _broken(self, pair: Pair, connection: int) -> None:
         if self.open.get(pair) == connection and self._cluster.faults.break_ms:
+            self.happened["breaks"] += 1
             self.cut(pair)
 
     def cut(self, pair: Pair) -> None:
@@ -114,17 +127,27 @@ class Links:
         connection = self.open.get(pair)
         if connection is None or (source, target) in self.blocked:
             return
+        self.sent += 1
         cluster = self._cluster
         faults, dice = cluster.faults, cluster.dice
         if faults.loss and dice.random() < faults.loss:
+            self.happened["loss"] += 1
             return
-        for _ in range(2 if faults.twice and dice.random() < faults.twice else 1):
+        times = 2 if faults.twice and dice.random() < faults.twice else 1
+        self.happened["duplication"] += times - 1
+        for _ in range(times):
             carried, said = frame, message
             if faults.damage and dice.random() < faults.damage:
+                self.happened["corruption"] += 1
                 carried, said = flipped(frame, dice), None
             at_ms = cluster.now_ms + dice.randrange(1, faults.delay_ms + 1)
+            self.happened["delay"] += at_ms > cluster.now_ms + SOON_MS
             if faults.in_order:
                 at_ms = self._last[connection, target] = max(at_ms, self._last.get((connection, target), 0))
+            else:
+                before_ms = self._latest.get((connection, target), 0)
+                self.happened["reordering"] += at_ms < before_ms
+                self._latest[connection, target] = max(at_ms, before_ms)
             arrive = self._delivery(pair, connection, source, target, carried, said)
             cluster.at(at_ms - cluster.now_ms, arrive)
 
@@ -152,3 +175,18 @@ def flipped(frame: bytes, dice: random.Random) -> bytes:
     """A frame in which one bit is another."""
     at = dice.randrange(len(frame))
     return frame[:at] + bytes([frame[at] ^ (1 << dice.randrange(8))]) + frame[at + 1 :]
+
+
+def answer_of(frame: bytes) -> OwnVotes | None:
+    """A damaged answer to what a witness signed before counts, if it still reads as one."""
+    try:
+        message = read_message(frame)
+        if isinstance(message, OwnVotes):
+            for value in message.votes:
+                vote_from_value(value)
+            for certificate in message.certificates:
+                read_certificate(certificate)
+            return message
+    except RemoteError:
+        pass
+    return None

@@ -33,6 +33,8 @@ class Observer:
         """What each node's network room was told last, by peer."""
         self.lost_pending: set[bytes] = set()
         """Machines whose database was put back: what they had written since, the owners write again."""
+        self._given_up: set[tuple[bytes, int]] = set()
+        """(key, number) of entries given up by a clock that was wrong."""
         self._balanced = 0
         """Up to which height the sums were looked at."""
         self._seen: dict[bytes, int] = {}
@@ -82,8 +84,11 @@ class Observer:
                         entry_id, None if kept is None else entry_from_value([kept.body, kept.signature])
                     )
             case Final(outcome="entry.lapsed" | "entry.sequence-used"):
-                if abs(node.skew_ms) > CLOCK_TOLERANCE_MS:
-                    # Whose clock is wrong gives up what the others may still record.
+                entry = self.acknowledged.get(effect.entry_id)
+                number = None if entry is None else (entry.key, entry.sequence)
+                if abs(node.wrong_ms) > CLOCK_TOLERANCE_MS or number in self._given_up:
+                    # Whose clock is wrong gives up what the others may still record, and its number to another.
+                    self._given_up |= set() if number is None else {number}
                     self.acknowledged.pop(effect.entry_id, None)
                 elif effect.entry_id in self.standing:
                     raise Violation(f"{node.who.name} called an entry lapsed that is final")

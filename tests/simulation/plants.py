@@ -12,6 +12,8 @@ from typing import Any
 
 import ledger.chain
 import tests.simulation.cluster
+from dpnode.store import journal
+from dpnode.store.journal import Record
 from ledger.branches import Branches
 from ledger.consensus import barrier, deciding, hearing, tally
 from ledger.consensus.barrier import Barrier
@@ -253,6 +255,43 @@ def ranges_beyond_an_epoch(patch: Patch) -> None:
     patch.setattr(tests.simulation.cluster, "served_range", uncut)
 
 
+def own_vote_not_counted_again(patch: Patch) -> None:
+    """After a start one's own votes from the journal are not counted: nobody else may know of them."""
+    taken_back = Replica._restore_vote
+
+    def uncounted(self: Replica, vote: Vote) -> None:
+        add, self._book.tally.add = self._book.tally.add, lambda vote: (None, None)  # type: ignore[method-assign]
+        taken_back(self, vote)
+        self._book.tally.add = add  # type: ignore[method-assign]
+
+    patch.setattr(Replica, "_restore_vote", uncounted)
+
+
+def torn_batch_kept(patch: Patch) -> None:
+    """Of a write to the journal that the power ended, the records that are whole count."""
+    read = journal.replay
+
+    def lenient(data: bytes, path: str) -> list[Record]:
+        kept = read(data, path)
+        salt = data[: journal._START][-journal.SALT_BYTES :]
+        at, found = journal._beginning(salt), list[Record]()
+        while frame := journal._header_at(salt, data, at.offset):
+            text = data[frame.offset : frame.end - journal._CHECK_BYTES]
+            at = journal._following(at, text)
+            if data[at.offset - journal._CHECK_BYTES : at.offset] != at.chain[: journal._CHECK_BYTES]:
+                break
+            if frame.kind != journal._SEAL:
+                found.append(Record(frame.kind, text[journal._HEADER_BYTES :]))
+        return found if len(found) > len(kept) else kept
+
+    patch.setattr(journal, "replay", lenient)
+
+
+def pace_fixed(patch: Patch) -> None:
+    """A view is given up after the same time, however slow disks and links are."""
+    patch.setattr(Pace, "ended", lambda self, *, in_vain: None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plant:
     """A bug, what it needs, and the seed that found it."""
@@ -281,6 +320,11 @@ def _faults(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
+SILENT = _faults("liar unsaid")
+"""Three of four can only agree together, and what one of them had signed it alone knows."""
+
+FORGED = _faults("forged-certificates")
+
 PLANTS = {
     plant.name: plant
     for plant in (
@@ -293,21 +337,30 @@ PLANTS = {
         Plant(put=answers_not_compared, seed=13, witnesses=4, faults=_faults("old-disk loss delay partition")),
         Plant(put=range_certificate_unchecked, seed=8),
         Plant(put=certificate_unchecked, seed=1),
-        Plant(put=own_signature_exempt, seed=46),
-        Plant(put=loose_votes_unchecked, seed=2),
+        Plant(put=own_signature_exempt, seed=3, witnesses=4, faults=_faults("liar"), tricks=FORGED),
+        Plant(put=loose_votes_unchecked, seed=9),
         Plant(put=journal_not_replayed, seed=0),
         Plant(put=votes_twice, seed=1),
-        Plant(put=no_carry, seed=14),
+        Plant(put=no_carry, seed=3),
         Plant(put=innocents_convicted, seed=9, witnesses=4, faults=_faults("liar reordering")),
         Plant(put=evidence_dropped, seed=0, witnesses=4, faults=_faults("liar")),
         Plant(put=skip_uncapped, seed=94, witnesses=4, faults=_faults("delay loss")),
         Plant(put=orphans_forgotten, seed=1),
-        Plant(put=clock_unchecked, seed=14),
+        Plant(put=clock_unchecked, seed=10),
         Plant(put=body_unchecked, seed=3, witnesses=4, faults=_faults("liar"), tricks=_faults("wrong-block")),
         Plant(put=no_repair, seed=1),
         Plant(put=closing_block_not_waited_for, seed=0),
         Plant(put=old_set_goes_on, seed=0),
         Plant(put=ranges_beyond_an_epoch, seed=0),
+        Plant(
+            put=own_vote_not_counted_again,
+            seed=23,
+            witnesses=4,
+            faults=_faults("liar unsaid"),
+            tricks=_faults("silence"),
+        ),
+        Plant(put=torn_batch_kept, seed=0, witnesses=4, faults=_faults("torn crash slow-disk")),
+        Plant(put=pace_fixed, seed=26, witnesses=4, faults=_faults("slow-disk delay")),
     )
 }
 """By name."""

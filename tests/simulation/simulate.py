@@ -113,7 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first of them")
     parser.add_argument("--seed", type=int, metavar="S", help="replay this one")
     parser.add_argument("--witnesses", type=int, metavar="n", help=f"1 to {WITNESSES_MAX}; drawn unless told")
-    parser.add_argument("--faults", default="all", metavar="LIST", help="all, none, or names: " + ", ".join(FAULTS))
+    parser.add_argument(
+        "--faults", default="all", metavar="LIST", help="all, none, list (says what there is), or names"
+    )
     parser.add_argument("--plant", metavar="NAME", help="put a known bug in, and stop at the first seed that finds it")
     parser.add_argument("--list-plants", action="store_true", help="name the bugs, one a line")
     parser.add_argument("--json", action="store_true", help="one object a seed, and one of all in the end")
@@ -142,6 +144,9 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.list_plants:
         print("\n".join(PLANTS))
+        return 0
+    if asked.faults == "list":
+        print("\n".join(f"{name}: {what}" for name, what in FAULTS.items()))
         return 0
     if asked.plant is not None and asked.plant not in PLANTS:
         parser.error(f"there is no planted bug {asked.plant}; --list-plants names them")

@@ -29,16 +29,25 @@ FAULTS = {
     "jump": "a clock jumps by up to an hour, and back",
     "liar": "up to f witnesses lie",
     "seats": "the members change the witnesses while entries flow",
+    "slow-disk": "a write takes up to 0.9 seconds, and everything that follows from it waits",
+    "torn": "the power goes while votes are being written, and a part of them is on the disk",
+    "unsaid": "the power goes when votes are on the disk and nobody was told",
 }
+OF_DISKS = frozenset({"slow-disk", "torn", "unsaid"})
+"""Faults with dice of their own: without them a seed is the same network as before there were any."""
+SELDOM, OFTEN = (0.005, 0.03), (0.1, 0.5)
+"""Chances at each write of votes; often where a fault is directed at what is rare."""
 SKEW_MS_MAX = 50_000
 JUMP_MS_MAX = 3_600_000
 DOWN_MS = 4_000
 """Putting a disk back takes longer than any message is under way."""
 
 
-def drawn(dice: Any, allowed: frozenset[str], *, always: bool = False) -> tuple[frozenset[str], Faults]:
-    """Which faults a seed has, and how bad those of messages and effects are."""
-    names = frozenset(name for name in FAULTS if (dice.random() < 0.5 or always) and name in allowed)
+def drawn(dice: Any, disk_dice: Any, allowed: frozenset[str], *, always: bool = False) -> tuple[frozenset[str], Faults]:
+    """Which faults a seed has, and how bad those of messages, effects and disks are."""
+    names = frozenset(name for name in FAULTS if name not in OF_DISKS and (dice.random() < 0.5 or always))
+    names |= frozenset(name for name in sorted(OF_DISKS) if disk_dice.random() < 0.5 or always)
+    names &= allowed
     faults = Faults(
         loss=dice.choice([0.02, 0.1, 0.3]) if "loss" in names else 0.0,
         twice=dice.choice([0.1, 0.3]) if "duplication" in names else 0.0,
@@ -48,6 +57,9 @@ def drawn(dice: Any, allowed: frozenset[str], *, always: bool = False) -> tuple[
         break_ms=dice.choice([1_000, 5_000]) if "breaks" in names else 0,
         in_order="reordering" not in names,
         linger_ms=500,
+        sync_ms=disk_dice.choice([50, 300, 900]) if "slow-disk" in names else 0,
+        torn=disk_dice.choice(OFTEN if always else SELDOM) if "torn" in names else 0.0,
+        unsaid=disk_dice.choice(OFTEN if always else SELDOM) if "unsaid" in names else 0.0,
     )
     return names, faults
 
@@ -228,8 +240,10 @@ class Storm:
     # -- the end
 
     def calm(self) -> None:
-        """Everything is repaired; whoever lies goes on lying, and links that were slow may stay slow."""
-        self.cluster.calm(self.dice.choice([20, 400]) if "delay" in self.names else 20)
+        """Everything is repaired; whoever lies goes on lying, and links and disks that were slow may stay slow."""
+        slow = "slow-disk" in self.names and self.cluster.disk_dice.random() < 0.5
+        sync_ms = self.cluster.faults.sync_ms if slow else 0
+        self.cluster.calm(self.dice.choice([20, 400]) if "delay" in self.names else 20, sync_ms)
         self.cluster.links.parted = {}
         self.cluster.links.blocked.clear()
         for node in self.cluster.nodes.values():

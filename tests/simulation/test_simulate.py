@@ -17,15 +17,15 @@ from typing import Any
 import pytest
 
 from tests.simulation.council import Council
+from tests.simulation.liars import TRICKS
 from tests.simulation.memo import memoised
 from tests.simulation.plants import PLANTS
+from tests.simulation.seeds import CODE, FRESH, PAST, Past, fresh
 from tests.simulation.simulate import Result, search
 from tests.simulation.storms import FAULTS
 
-SEEDS = range(100)
-PAST = (8, 114, 116)
-"""Seeds that found something once: blocks of several epochs served under one certificate, and an entry told as recorded
-that was not on the disk; work that never ended for an entry that had lapsed; a start as the only witness of two."""
+PROJECT = Path(__file__).parents[2]
+SEEDS = fresh(PROJECT)
 PLANTS_LEAST = 12
 SAME_SEEDS = 10
 
@@ -41,8 +41,8 @@ def simulate(project: Path, *asked: str, hash_seed: str = "0") -> subprocess.Com
     )
 
 
-def only(seed: int, name: str | None = None) -> Result:
-    (result,) = search(range(seed, seed + 1), None, None, None if name is None else PLANTS[name])
+def only(seed: int, name: str | None = None, faults: frozenset[str] | None = None) -> Result:
+    (result,) = search(range(seed, seed + 1), None, faults, None if name is None else PLANTS[name])
     return result
 
 
@@ -62,9 +62,22 @@ def test_witnesses_agree_on_one_ledger_whatever_befalls_them(seed: int, stormed:
     assert stormed[seed]["violation"] == "", f"again: scripts/simulate --seed {seed}"
 
 
-@pytest.mark.parametrize("seed", [seed for seed in PAST if seed not in SEEDS])
-def test_what_once_went_wrong_goes_right(seed: int) -> None:
-    assert only(seed).violation == "", f"again: scripts/simulate --seed {seed}"
+@pytest.mark.parametrize("past", PAST, ids=lambda past: f"{past.seed} of {len(past.faults)}")
+def test_what_once_went_wrong_goes_right(past: Past) -> None:
+    again = f"scripts/simulate --seed {past.seed} --faults {','.join(sorted(past.faults))}"
+    assert only(past.seed, faults=past.faults).violation == "", f"{past.found}; again: {again}"
+
+
+def test_the_fresh_seeds_follow_from_the_code_alone(tmp_path: Path) -> None:
+    for room in CODE:
+        path = tmp_path / room
+        (path if path.suffix else path / "rule.py").parent.mkdir(parents=True, exist_ok=True)
+        (path if path.suffix else path / "rule.py").write_text("one\n")
+    before = fresh(tmp_path)
+    (tmp_path / "README.md").write_text("no code\n")
+    assert (len(before), fresh(tmp_path)) == (FRESH, before)
+    (tmp_path / "ledger" / "rule.py").write_text("two\n")
+    assert not set(fresh(tmp_path)) & set(before)
 
 
 @pytest.mark.parametrize("name", PLANTS)
@@ -118,15 +131,30 @@ def test_without_faults_nothing_breaks_and_nobody_is_suspected(project: Path) ->
 def test_every_fault_really_happens() -> None:
     """A simulation whose faults never happen would pass for ever."""
     happened: set[str] = set()
+    storms = [(0, 7, frozenset(FAULTS) - {"loss"}), (1, 7, frozenset(FAULTS) - {"loss"}), (0, 4, frozenset({"loss"}))]
     with memoised():
-        for seed in range(2):
-            council = Council(seed, witnesses=7, allowed=frozenset(FAULTS) - {"loss"}, always=True)
+        for seed, witnesses, allowed in storms:
+            council = Council(seed, witnesses=witnesses, allowed=allowed, always=True)
             council.run()
             ballots, cluster = council.cluster.observer.ballots, council.cluster
-            happened |= {name for name, count in council.storm.happened.items() if count}
+            counted = {**cluster.links.happened, **council.storm.happened}
+            happened |= {name for name, count in counted.items() if count and name in council.storm.names}
             happened |= {"liar"} if ballots.liars and ballots.doubles else set()
             happened |= {"old-disk"} if ballots.restored else set()
             happened |= {"seats"} if len(ballots.keys) > 1 else set()
             happened |= {"crash"} if any(node.incarnation for node in cluster.nodes.values()) else set()
-    timed = {"partition", "one-way", "blackout", "old-database", "old-disk", "jump"}
-    assert happened == {*timed, "liar", "seats", "crash"}
+            happened |= {"skew"} if any(node.wrong_ms for node in cluster.nodes.values()) else set()
+    assert happened == set(FAULTS)
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_a_liar_really_plays_each_of_its_tricks(trick: str) -> None:
+    with memoised():
+        council = Council(2, witnesses=4, allowed=frozenset({"liar"}), always=True, tricks=frozenset({trick}))
+        council.run()
+    assert sum(node.liar.played[trick] for node in council.cluster.nodes.values() if node.liar) > 0
+
+
+def test_the_faults_are_listed_each_with_what_it_is(project: Path) -> None:
+    listed = simulate(project, "--faults", "list").stdout.splitlines()
+    assert [line.split(": ")[0] for line in listed] == list(FAULTS)

@@ -26,6 +26,12 @@ class Faults:
     """Whether a connection keeps the order of what it carries."""
     linger_ms: int = 0
     """For how long after a power cut the others may still get what was sent before it."""
+    sync_ms: int = 0
+    """How long at most the disk takes over votes or a block."""
+    torn: float = 0.0
+    """Chance of a power cut while votes are being written."""
+    unsaid: float = 0.0
+    """Chance of a power cut when votes are on the disk and nobody was told."""
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Faults:
