@@ -27,7 +27,7 @@ from ledger.keys import Signature
 from ledger.names import Kind, show_id
 from tests.dpnode.answers.grown import new_home
 from tests.ledger.proving import Epochs, History, flipped, signed_by
-from tests.ledger.town import START_MS, Person, remade
+from tests.ledger.town import START_MS, Person, Town, remade
 
 Line = dict[str, Any]
 Lines = list[Line]
@@ -102,10 +102,10 @@ def lines_of(block: Block, certificate: bytes, **more: str) -> Lines:
     return [head, *entries]
 
 
-def charter_line(epochs: Epochs) -> Line:
-    """The first line of the export of three epochs (O-11)."""
-    charter = epochs.town.charter
-    signed = [(one.id, one.root.sign(founding_id(charter.network))) for one in epochs.town.people]
+def charter_line(town: Town) -> Line:
+    """The first line of a town's export (O-11)."""
+    charter = town.charter
+    signed = [(one.id, one.root.sign(founding_id(charter.network))) for one in town.people]
     return {
         "body": text(charter.body),
         "founding": [{"member": show_id(Kind.MEMBER, member), "signature": text(sig)} for member, sig in signed],
@@ -116,7 +116,7 @@ def charter_line(epochs: Epochs) -> Line:
 
 def of_epochs(epochs: Epochs) -> Lines:
     """An export in which the witnesses changed twice."""
-    lines = [charter_line(epochs)]
+    lines = [charter_line(epochs.town)]
     for i, (block, certificate) in enumerate(epochs.blocks):
         ends = {"epoch_end": text(epochs.closings[i])} if i < len(epochs.closings) else {}
         lines += lines_of(block, certificate, **ends)

@@ -143,10 +143,13 @@ def test_no_bit_of_a_proof_is_turned_unseen_by_the_second_reader(history: Histor
 
 
 def test_the_golden_vectors_hold_in_another_language() -> None:
-    """B-1 to B-6, E-1, E-2, K-1, S-2, V-1, O-1 to O-8: taken and refused alike."""
+    """B-1 to B-6, E-1, E-2, K-1, S-2, V-1, O-1 to O-8, O-12: taken and refused alike."""
     said = read("vectors", FOLDER)
     assert said.returncode == 0, said.stderr
-    assert sum(json.loads(said.stdout).values()) > 600
+    counted = json.loads(said.stdout)
+    assert sum(counted.values()) > 600
+    rows = json.loads((FOLDER / "epochs.json").read_text("utf-8"))
+    assert counted["epochs"] == len(rows["valid"]) + len(rows["invalid"])
 
 
 def test_the_reader_explains_itself_and_names_a_file_of_no_use(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
-// Runs the golden vectors that need no fold: encodings, signatures, trees, entries' ids, headers, votes, proofs.
+// Runs the golden vectors that need no fold: encodings, signatures, trees, entries' ids, headers, votes, proofs, and a
+// history of blocks through changes of witnesses.
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { checkExport } from "./export.mjs";
 import { isSigned, listRoot, readCharter, readEntry, stateRoot } from "./ledger.mjs";
 import { checkProof } from "./proof.mjs";
 import { Refused, decode, digest, encode, refuse } from "./values.mjs";
@@ -68,13 +70,28 @@ const FILES = {
   ],
 };
 
+/** A history goes on from row to row, so each is judged behind those before it, as an export. */
+function history(rows) {
+  const asText = (lines) => lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+  const upTo = (height) => rows.valid.filter((row) => (row.shows?.height ?? 0) <= height).flatMap((row) => row.lines);
+  const reached = (row) => {
+    if (!row.shows) return true;
+    const shown = checkExport(asText(upTo(row.shows.height)));
+    return shown.height === row.shows.height && shown.epoch === row.shows.epoch_after;
+  };
+  // Who does not fold cannot know that a block changed the witnesses before an export says so.
+  const stopped = (row) => row.folds || isRefused(() => checkExport(asText([...upTo(row.after), ...row.lines])));
+  return [reached, stopped];
+}
+
 /** How many rows of each file were as they say; refuses with the name of the first that is not. */
 export function checkVectors(folder) {
   const counted = {};
-  for (const [name, [good, bad]] of Object.entries(FILES)) {
+  for (const [name, tests] of Object.entries({ ...FILES, epochs: history })) {
     const file = join(folder, `${name}.json`);
     if (!existsSync(file)) refuse(`there is no ${name}.json`);
     const rows = JSON.parse(readFileSync(file, "utf8"));
+    const [good, bad] = typeof tests === "function" ? tests(rows) : tests;
     for (const row of rows.valid) if (!good(row)) refuse(`${name}: ${row.name} is good and was not taken`);
     for (const row of rows.invalid) if (!bad(row)) refuse(`${name}: ${row.name} breaks ${row.rule} and was taken`);
     counted[name] = rows.valid.length + rows.invalid.length;

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.vectors import of_bytes, of_ledger, of_proofs, of_snapshots
+from tests.vectors import of_bytes, of_epochs, of_ledger, of_proofs, of_snapshots
 from tests.vectors.of_bytes import Vectors
 
 FOLDER = Path(__file__).resolve().parent / "ledger"
@@ -22,6 +22,7 @@ FILES: dict[str, Callable[[], Vectors]] = {
     "blocks": of_ledger.blocks,
     "encodings": of_bytes.encodings,
     "entries": of_ledger.entries,
+    "epochs": of_epochs.epochs,
     "proofs": of_proofs.proofs,
     "signatures": of_bytes.signatures,
     "snapshots": of_snapshots.snapshots,

@@ -5,17 +5,18 @@ Byte-stable for ever: a vector that changes means that a ledger written yesterda
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from typing import Any
 
 import pytest
 
-from ledger.block import read_block
+from ledger.block import Block, read_block
 from ledger.canonical import NotCanonical, decode, encode
 from ledger.chain import Chain
 from ledger.charter import read_charter
-from ledger.consensus.votes import VoteKind, read_certificate, vote_id
+from ledger.consensus.votes import BadCertificate, VoteKind, read_certificate, vote_id
 from ledger.entry import read_entry
 from ledger.errors import RemoteError
 from ledger.fold import is_fully_signed
@@ -23,6 +24,7 @@ from ledger.keys import is_admissible, verify
 from ledger.merkle import list_root
 from ledger.operations.registry import OPERATIONS
 from ledger.proof import ShownEntry, check
+from ledger.proof_making import epoch_end
 from ledger.snapshot import Snapshot
 from ledger.state import State
 from tests.vectors.generate import FILES, FOLDER, written
@@ -142,6 +144,39 @@ def test_the_history_of_blocks_is_taken_and_every_broken_one_refused_at_its_heig
         chain.take(chain.advance([block], read_certificate(raw(row, "certificate"))))
         assert chain.state.root == block.header.state_root
     assert refused == len(rows["invalid"]) > 100
+
+
+def test_the_history_through_changes_of_witnesses_is_taken_and_what_does_not_continue_it_is_refused() -> None:
+    """G-2, V-3, V-5, V-22, B-11, O-4: one witness, two, three, four, and another key for one of the four."""
+    rows = vectors("epochs")
+    first, *history = rows["valid"]
+    chain, _ = Chain.founded(read_charter(raw(first, "charter")))
+    sizes, refused = [len(chain.witnesses)], 0
+    for row in history:
+        for wrong in rows["invalid"]:
+            if wrong["after"] == chain.head.height:
+                with pytest.raises(BadCertificate if wrong["rule"] == "V-3" else RemoteError):
+                    chain.advance(blocks_of(wrong), read_certificate(raw(wrong, "certificate")))
+                    pytest.fail(wrong["name"])
+                refused += 1
+        blocks, epoch = blocks_of(row), chain.head.epoch
+        assert [block.header.id.hex() for block in blocks] == row["ids"]
+        chain.take(chain.advance(blocks, read_certificate(raw(row, "certificate"))))
+        assert chain.state.root == blocks[-1].header.state_root
+        found = {"epoch": epoch, "epoch_after": chain.head.epoch, "height": chain.head.height}
+        assert {**found, "outcomes": [list(block.outcomes) for block in blocks]} == row["shows"]
+        head = row["lines"][-1 - len(blocks[-1].entries)]
+        assert ("epoch_end" in head) is (chain.head.epoch > epoch)
+        if "epoch_end" in head:
+            ended = epoch_end(blocks[-1].header.body, raw(row, "certificate"), chain.state)
+            assert base64.b64decode(head["epoch_end"]) == ended
+            sizes.append(len(chain.witnesses))
+    assert refused == len(rows["invalid"]) > 25
+    assert sizes == [1, 2, 3, 4, 4]
+
+
+def blocks_of(row: dict[str, Any]) -> list[Block]:
+    return [read_block(bytes.fromhex(data)) for data in row["blocks"]]
 
 
 def test_every_snapshot_is_taken_or_refused_as_its_vector_says() -> None:
