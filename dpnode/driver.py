@@ -258,7 +258,7 @@ class Driver:
         """Read a range from the disk for one peer, beside the core's own work."""
         try:
             found = await self._store.blocks(effect.start, effect.bytes_max)
-            message = served_range(effect.start, found, self.core.chain.head.height)
+            message = served_range(effect.start, found, self.core.chain.head.height, effect.end)
             self._network.send(NetPeerId(effect.peer), write_message(message))
         finally:
             self._serving.discard(effect.peer)

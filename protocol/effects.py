@@ -83,6 +83,8 @@ class ServeRange:
     peer: PeerId
     start: int
     bytes_max: int
+    end: int | None = None
+    """None above it, if there is a certificate up to there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,18 @@ RANGE_BYTES_MAX = 1 << 20
 RANGES_QUEUED_MAX = 3
 """Answers waiting to be checked, all of them together: a root and a transaction cost as much for one. About 8,000
 entries, a fifth of a second to check."""
+RANGE_BYTES_MIN = 64 << 10
+"""Less of a slow machine at a time would cost more in questions than it spares in waiting."""
+RANGE_MS = 3_000
+"""How long a machine should take to bring what is asked of it at a time: four of them on one slow line stay below the
+deadline then."""
+RANGE_SLOW_MS = 4_000
+"""After so long without an answer, and four times what the quickest takes, somebody else who has nothing to do is asked
+too: a frozen machine costs this much once."""
+RANGES_LATER_MAX = 9
+"""Ranges on their way or waiting for something below them: what three machines bring while a fourth is waited for."""
+ASKED_AT_ONCE_MAX = 4
+"""Machines that bring ranges at the same time: checking is slower than four ordinary lines."""
 ENTRIES_PER_MESSAGE = 256
 """About 100 KiB and 20 ms of signature checks."""
 ENTRIES_BYTES_PER_MESSAGE = 512 << 10
@@ -78,3 +90,26 @@ twice a day need one in four seconds."""
 FAN_OUT = 8
 """To how many peers something new is handed on; log2 of any network that fits one ledger, plus some."""
 DAY_MS = 86_400_000
+SNAPSHOT_STALE_ENTRIES = 50_000
+"""A machine makes another snapshot, once it is asked, when its last one is so many entries old: replaying them takes a
+few seconds, less than making one costs. Half of what makes a late joiner ask."""
+OUTLINES_MAX = 4
+"""Outlines that a late joiner looks at: 2.7 MiB each at worst. Members' machines that follow the ledger make theirs at
+about the same heights."""
+OUTLINE_AGAIN_MS = 1_000
+"""How often a machine that makes a snapshot just now is asked whether it is done."""
+PIECES_PER_MACHINE_MAX = 2
+"""Pieces on their way from one machine: while one travels the next is read there."""
+PIECES_ASKED_MAX = 8
+"""From all of them: 16 MiB at worst."""
+PIECE_DEADLINE_MS = 20_000
+"""A piece of the ordinary 256 KiB comes within this on a line of 100 kbit/s."""
+PIECE_FAILURES_MAX = 3
+"""Questions that a machine leaves unanswered, one after the other, before nothing more is expected of it."""
+PIECE_REST_MS = 2_000
+"""How long a machine that did not answer is left in peace."""
+LATE_PATIENCE_MS = 300_000
+"""Without a piece for so long the ledger is replayed from its beginning instead: making the largest snapshot takes
+less."""
+LATE_ALONE_MS = 10_000
+"""How long a machine that was named is waited for when all others were left aside: dialling takes so long at most."""

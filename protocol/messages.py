@@ -159,12 +159,13 @@ Ordering = Proposed | Voted | Certified | Body | AskViews | Stands | AskOwnVotes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskRange:
-    """Please send blocks from `start` on, about so many bytes of them."""
+    """Please send blocks from `start` on, about so many bytes of them and none beyond `end`."""
 
     TYPE: ClassVar[str] = "ask-range"
-    FORM: ClassVar[Map] = Map({"bytes": Int(1, FRAME_BYTES_MAX), "start": Int(1)})
+    FORM: ClassVar[Map] = Map({"bytes": Int(1, FRAME_BYTES_MAX), "start": Int(1)}, {"end": Int(1)})
     start: int
     bytes: int
+    end: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from ledger.canonical import decode
 from ledger.names import Kind, show_id
 from ledger.operations.members import member_of_peer
 from ledger.operations.work_queries import open_jobs
+from protocol.inputs import Tick
 
 
 def program_version() -> str:
@@ -151,11 +152,13 @@ async def clock(node: Node, question: Clock, responder: Responder) -> Answer:
     if node.parts is not None:
         ledger = node.core.ledger
         off = ledger.clocks.is_off and not ledger.clocks.is_confirmed
-        waits = ledger.waiting.is_stalled(moment.wall_ms) or off
+        waits = ledger.orderer.is_seated and (ledger.waiting.is_stalled(moment.wall_ms) or off)
         value |= {"block_ms": ledger.chain.head.time_ms, "others_ahead_ms": ledger.clocks.ahead_ms, "waits": waits}
         if question.confirm and not question.dry_run:
             ledger.waiting.clock_is_confirmed = True
             ledger.clocks.is_confirmed = True
+            if node.driver is not None:
+                await node.driver.give(Tick())
             value["waits"] = False
     if question.dry_run:
         value["dry_run"] = True

@@ -31,11 +31,7 @@ from protocol.effects import (
     ServeRange,
 )
 from protocol.inputs import Carry, Now, PeerId, Submit
-from protocol.limits import (
-    CLOCK_TOLERANCE_MS,
-    FIRST_WORD_MS,
-    RANGE_BYTES_MAX,
-)
+from protocol.limits import CLOCK_TOLERANCE_MS, FIRST_WORD_MS, RANGE_BYTES_MAX
 from protocol.messages import AskRange, Blocks, Entries, Hello, NewHead, Ordering
 from protocol.replication.anchor import Anchor
 from protocol.replication.awaited import Awaited, told
@@ -71,7 +67,7 @@ class LedgerPeer:
         self.anchor = Anchor()
         self.neighbours = Neighbours(chain)
         self.carrying = Carrying(self.pool, self.neighbours)
-        self.clocks = Clocks()
+        self.clocks = Clocks(chain, member)
         self.waiting = Waiting(chain, self.pool)
         self.orderer = Orderer(chain, self.waiting, self.neighbours, member, voter)
         self._member = member
@@ -228,14 +224,15 @@ class LedgerPeer:
         height = self.chain.head.height
         if message.start > height:
             return [Send(peer=peer, message=Blocks(start=message.start, blocks=[], certificate=b"", height=height))]
-        return [ServeRange(peer=peer, start=message.start, bytes_max=min(message.bytes, RANGE_BYTES_MAX))]
+        most = min(message.bytes, RANGE_BYTES_MAX)
+        return [ServeRange(peer=peer, start=message.start, bytes_max=most, end=message.end)]
 
     def heard_blocks(self, peer: PeerId, message: Blocks, now: Now) -> list[Effect]:
         """Blocks came; they are checked when nothing else is waiting."""
         if peer in self._doubted and message.start == self.chain.head.height and self._step is None:
             self._doubted.discard(peer)
             return self._check(peer, [QueuedRange(peer=peer, blocks=message)], now)
-        self.sync.came(peer, message, self.chain.head.height)
+        self.sync.came(peer, message, self.chain.head.height, now)
         self._changed()
         return self._ask(now)
 
@@ -324,7 +321,7 @@ class LedgerPeer:
         """Offer pending entries and our height again with growing pauses; ask another peer for an overdue range."""
         if self._held_ms and now.monotonic_ms >= self._held_ms:
             self._held_ms = 0
-            self._hold_back()
+        self._hold_back()
         self._look = True
         effects = self.carrying.again(now)
         # In a quiet network no block says that time has passed, and what follows an entry of ours would wait for ever.
@@ -361,11 +358,11 @@ class LedgerPeer:
 
     def _ask(self, now: Now) -> list[Effect]:
         target = self.sync.target
-        asked = self.sync.ask(self.chain.head.height, now)
+        asked = self.sync.ask_all(self.chain.head.height, now)
         if self.sync.target < target:
             # Whoever we waited for is doubted now.
             self._changed()
-        return [] if asked is None else [Send(peer=asked[0], message=asked[1])]
+        return [Send(peer=peer, message=message) for peer, message in asked]
 
     def _block_time_ms(self, now: Now) -> int:
         """The time of a block made now: what has lapsed by then must not come back."""

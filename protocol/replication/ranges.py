@@ -35,7 +35,8 @@ def read_ranges(ranges: Sequence[QueuedRange], chain: Chain) -> tuple[Joined | N
     certificates: list[Certificate] = []
     for i, queued in enumerate(ranges):
         read = [read_block(data) for data in queued.blocks.blocks]
-        fresh = [block for block in read if block.header.height > chain.head.height]
+        at = blocks[-1].header.height if blocks else chain.head.height
+        fresh = [block for block in read if block.header.height > at]
         if not blocks:
             refuse_fork(chain, read, read_certificate(queued.blocks.certificate))
         if not fresh:

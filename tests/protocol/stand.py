@@ -139,7 +139,7 @@ class Stand:
         for effect in effects:
             if isinstance(effect, ServeRange):
                 found = self.disk.served(effect.start, effect.bytes_max)
-                served.append(served_range(effect.start, found, self.height))
+                served.append(served_range(effect.start, found, self.height, effect.end))
         return served
 
     def range(self, start: int = 1, count: int | None = None) -> Blocks:

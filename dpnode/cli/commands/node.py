@@ -245,7 +245,10 @@ def _others(seat: Fields) -> str:
 @command("clock", example="dpnode clock\ndpnode clock --confirm", writes=True)
 @click.option("--confirm", is_flag=True, help="The clock of this machine is right.")
 def clock_command(run: Run, confirm: bool) -> None:
-    """This machine's time beside the last block's; a witness 30 days past it waits until you confirm the clock."""
+    """This machine's time beside the last block's and the others'.
+
+    A witness that is 30 days past that block, or two minutes from the other witnesses, waits until you confirm it.
+    """
     run.ask(Clock(confirm=confirm, dry_run=run.dry_run), _clock)
 
 

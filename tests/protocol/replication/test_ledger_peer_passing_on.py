@@ -31,7 +31,7 @@ from protocol.messages import AskEntries, AskRange, Blocks, Entries, NewHead, Pe
 from protocol.replication import ledger_peer
 from protocol.replication.sync import QueuedRange
 from tests.protocol.replication.test_ledger_peer import GUEST, invited, told
-from tests.protocol.stand import ANN, BEN, CAT, Stand, is_rejected, of, profile, said
+from tests.protocol.stand import ANN, BEN, CAT, Stand, is_rejected, now, of, profile, said
 from tests.simulation.town import joining, person
 
 
@@ -269,7 +269,7 @@ def test_blocks_that_are_known_already_are_passed_by() -> None:
     ann, ben = chain(4), Stand(BEN)
     ben.hear(ANN, ann.range(1, 2))
     ben.give(Quiet())
-    ben.ledger.sync.came(ANN.peer, ann.range(3, 1), 2)
+    ben.ledger.sync.came(ANN.peer, ann.range(3, 1), 2, now())
     ben.hear(ANN, ann.range(4))
     ben.give(Quiet())
     ben.give(Quiet())

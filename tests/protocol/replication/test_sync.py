@@ -1,4 +1,4 @@
-"""Which machine is asked for which blocks, event by event (SPEC P-31, P-32, P-33, P-35, P-36, P-37)."""
+"""Which machine is asked for which blocks, event by event (SPEC P-31, P-32, P-33, P-35, P-36, P-37, P-91)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.limits import LOST_OWING_MAX, RANGE_BYTES_MAX, RANGE_DEADLINE_MS, RANGES_QUEUED_MAX
+from protocol.limits import LOST_OWING_MAX, RANGE_BYTES_MAX, RANGE_DEADLINE_MS, RANGE_SLOW_MS, RANGES_QUEUED_MAX
 from protocol.messages import AskRange, Blocks
 from protocol.replication.sync import CatchingUp
 from tests.protocol.stand import now
@@ -58,7 +58,7 @@ def test_only_one_range_is_asked_for_at_a_time() -> None:
 def test_the_next_range_is_asked_for_while_one_waits_to_be_checked() -> None:
     sync = behind(a=9)
     asked(sync)
-    assert sync.came(A, blocks(1, 4), 0)
+    assert sync.came(A, blocks(1, 4), 0, now())
     assert sync.deadline_ms() is None
     assert asked(sync) == (A, 5)
 
@@ -67,9 +67,9 @@ def test_no_more_than_three_ranges_wait() -> None:
     sync = behind(a=99)
     for n in range(RANGES_QUEUED_MAX):
         asked(sync)
-        assert sync.came(A, blocks(1 + n, 1), 0)
+        assert sync.came(A, blocks(1 + n, 1), 0, now())
     assert asked(sync) is None
-    assert not sync.came(A, blocks(1 + RANGES_QUEUED_MAX, 1), 0)
+    assert not sync.came(A, blocks(1 + RANGES_QUEUED_MAX, 1), 0, now())
     assert [waiting.blocks.start for waiting in sync.take()] == [1, 2, 3]
     assert asked(sync) == (A, 4)
 
@@ -79,11 +79,11 @@ def test_what_comes_of_one_machine_is_waited_for_and_checked_together() -> None:
     sync = behind(a=4)
     for start in (1, 2):
         asked(sync)
-        sync.came(A, blocks(start, 1), 0)
+        sync.came(A, blocks(start, 1), 0, now())
     asked(sync)
     assert sync.is_busy and not sync.is_ready
     assert sync.take() == []
-    sync.came(A, blocks(3, 2), 0)
+    sync.came(A, blocks(3, 2), 0, now())
     assert asked(sync) is None, "nothing more is claimed"
     taken = sync.take()
     assert [waiting.blocks.start for waiting in taken] == [1, 2, 3]
@@ -96,7 +96,7 @@ def test_what_one_machine_brought_is_checked_at_once_when_another_is_asked_or_it
     for happens in ("overdue", "lost"):
         sync = behind(a=9, b=8)
         asked(sync)
-        sync.came(A, blocks(1, 1), 0)
+        sync.came(A, blocks(1, 1), 0, now())
         assert asked(sync) == (A, 2) and not sync.is_ready
         if happens == "lost":
             sync.lost(A)
@@ -107,8 +107,8 @@ def test_what_one_machine_brought_is_checked_at_once_when_another_is_asked_or_it
 def test_ranges_of_two_machines_are_not_checked_together() -> None:
     """P-37: who is at fault must be plain."""
     sync = CatchingUp()
-    sync.came(A, blocks(1, 1), 0)
-    sync.came(B, blocks(2, 1), 0)
+    sync.came(A, blocks(1, 1), 0, now())
+    sync.came(B, blocks(2, 1), 0, now())
     assert [waiting.peer for waiting in sync.take()] == [A]
     assert [waiting.peer for waiting in sync.take()] == [B]
 
@@ -116,14 +116,14 @@ def test_ranges_of_two_machines_are_not_checked_together() -> None:
 @pytest.mark.parametrize("start", [1, 2, 4, 9])
 def test_a_range_that_does_not_continue_what_waits_is_of_no_use(start: int) -> None:
     sync = behind(a=9)
-    sync.came(B, blocks(1, 2), 0)
-    assert sync.came(B, blocks(start, 1), 0) is False
+    sync.came(B, blocks(1, 2), 0, now())
+    assert sync.came(B, blocks(start, 1), 0, now()) is False
 
 
 def test_a_range_nobody_asked_for_is_taken_where_it_continues() -> None:
     sync = CatchingUp()
-    assert sync.came(A, blocks(4, 2), 3)
-    assert sync.came(B, blocks(6, 1), 3)
+    assert sync.came(A, blocks(4, 2), 3, now())
+    assert sync.came(B, blocks(6, 1), 3, now())
     assert sync.is_busy
     assert sync.take() and sync.take()
     assert not sync.take()
@@ -131,10 +131,29 @@ def test_a_range_nobody_asked_for_is_taken_where_it_continues() -> None:
 
 
 def test_an_overdue_machine_is_left_and_the_next_is_asked() -> None:
-    sync = behind(a=9, b=8)
+    sync = behind(a=9)
     assert asked(sync) == (A, 1)
     assert asked(sync, after_ms=RANGE_DEADLINE_MS - 1) is None
+    assert sync.target == 9
+    assert asked(sync, after_ms=RANGE_DEADLINE_MS) is None
+    assert sync.target == 0
+    sync.known(B, 8)
     assert asked(sync, after_ms=RANGE_DEADLINE_MS) == (B, 1)
+
+
+def test_what_takes_long_is_asked_of_another_that_has_nothing_to_do_and_the_first_to_bring_it_counts() -> None:
+    """P-91: nobody is doubted for it before its deadline."""
+    sync = behind(a=9, b=8)
+    assert asked(sync) == (A, 1)
+    assert sync.deadline_ms() == now(RANGE_SLOW_MS).monotonic_ms
+    assert asked(sync, after_ms=RANGE_SLOW_MS - 1) is None
+    assert asked(sync, after_ms=RANGE_SLOW_MS) == (B, 1)
+    assert asked(sync, after_ms=RANGE_SLOW_MS) is None
+    assert sync.deadline_ms() == now(RANGE_DEADLINE_MS).monotonic_ms
+    assert sync.came(B, blocks(1, 4), 0, now(RANGE_SLOW_MS + 1))
+    assert not sync.came(A, blocks(1, 4), 0, now(RANGE_SLOW_MS + 2))
+    assert sync.target == 9
+    assert [waiting.peer for waiting in sync.take()] == [B]
 
 
 def test_who_failed_is_asked_again_only_after_a_new_word_and_then_last() -> None:
@@ -173,7 +192,7 @@ def test_what_a_doubted_machine_claims_is_no_target_until_it_brings_blocks() -> 
 def test_an_empty_answer_lowers_the_claim_and_raises_doubt() -> None:
     sync = behind(a=9)
     asked(sync, height=5)
-    assert not sync.came(A, blocks(6, 0, height=10**12), 5)
+    assert not sync.came(A, blocks(6, 0, height=10**12), 5, now())
     assert sync.height_of(A) == 5
     sync.known(A, 9)
     assert sync.target == 0
@@ -181,7 +200,7 @@ def test_an_empty_answer_lowers_the_claim_and_raises_doubt() -> None:
 
 def test_an_empty_range_nobody_asked_for_raises_no_doubt() -> None:
     sync = behind(a=9)
-    assert not sync.came(A, blocks(20, 0, height=9), 5)
+    assert not sync.came(A, blocks(20, 0, height=9), 5, now())
     assert sync.target == 9
 
 
@@ -211,7 +230,7 @@ def test_who_hangs_up_again_and_again_while_it_owes_blocks_makes_nobody_wait() -
 def test_a_range_that_does_not_hold_drops_all_that_waits() -> None:
     sync = behind(a=9, b=9)
     asked(sync)
-    sync.came(A, blocks(1, 3), 0)
+    sync.came(A, blocks(1, 3), 0, now())
     sync.failed(A)
     assert not sync.is_busy
     assert asked(sync) == (B, 1)
@@ -237,7 +256,7 @@ def test_no_order_of_events_makes_it_hold_or_ask_for_too_much(events: list[tuple
             case "known":
                 sync.known(peer, number)
             case "came":
-                sync.came(peer, blocks(number, count, height=number + count), height)
+                sync.came(peer, blocks(number, count, height=number + count), height, now())
             case "ask":
                 found: Any = sync.ask(height, now(at_ms))
                 assert found is None or found[1].start > height
