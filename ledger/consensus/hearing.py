@@ -69,7 +69,11 @@ def _proposal(book: Book, proposal: Proposal, now: Moment) -> None:
     vote, block = proposal.vote, proposal.block
     if vote.kind is not VoteKind.NOTARIZE or vote.witness != book.leader(vote.view) or vote.epoch != book.epoch:
         return
-    if not book.view <= vote.view <= book.view + PROPOSALS_AHEAD_MAX:
+    if vote.view < book.view:
+        # Too late to be judged, and not too late to convict a leader that showed another block before (V-14).
+        _vote(book, vote, now)
+        return
+    if vote.view > book.view + PROPOSALS_AHEAD_MAX:
         return
     if block is not None:
         header = block.header
@@ -97,20 +101,25 @@ def _votes(book: Book, votes: Iterable[Vote], now: Moment) -> None:
 
 
 def _vote(book: Book, vote: Vote, now: Moment) -> bool:
-    """V-12: in this epoch, above the floor, not far ahead, not known, rightly signed; False where it is not."""
-    if vote.epoch != book.epoch or book.tally.is_past(vote.view, book.view) or book.tally.has(vote):
+    """V-12: in this epoch, not long past, not far ahead, not known, rightly signed; False where it is not.
+
+    One of a view that is final counts no more, but may convict whoever signed it (V-14).
+    """
+    if vote.epoch != book.epoch or book.tally.is_forgotten(vote.view, book.view) or book.tally.has(vote):
         return True
+    is_past = book.tally.is_past(vote.view, book.view)
     is_ahead = vote.view > book.view + VIEWS_AHEAD_MAX
     # One of our own is looked at however far ahead: a journal put back is as far behind as it is old.
     if not is_ahead or vote.witness == book.place:
         if not book.tally.is_signed(vote):
             return False
-        if vote.witness == book.place:
+        if vote.witness == book.place and not is_past:
             _check_own(book, vote)
     if is_ahead:
         book.repair.want_views([vote.view - 1])
         return True
-    book.pace.saw(vote.witness, vote.view)
+    if not is_past:
+        book.pace.saw(vote.witness, vote.view)
     book.count(vote, now)
     return True
 
@@ -118,13 +127,18 @@ def _vote(book: Book, vote: Vote, now: Moment) -> bool:
 def _certificates(book: Book, certificates: Iterable[Certificate], now: Moment) -> None:
     """V-3: each is checked, one's own signature in it like any other; the first false one ends the message."""
     for certificate in certificates:
-        if certificate.epoch != book.epoch or book.views.knows(certificate):
+        if certificate.epoch != book.epoch:
+            continue
+        is_near = certificate.view <= book.view + VIEWS_AHEAD_MAX
+        if book.views.knows(certificate):
+            # It says nothing new; one of its votes may.
+            if is_near and not all(_vote(book, vote, now) for vote in votes_of(certificate)):
+                return
             continue
         try:
             check_certificate(certificate, book.network, book.epoch, book.keys)
         except BadCertificate:
             return
-        is_near = certificate.view <= book.view + VIEWS_AHEAD_MAX
         for vote in votes_of(certificate):
             if vote.witness == book.place:
                 _check_own(book, vote)

@@ -17,7 +17,7 @@ from ledger.consensus import deciding, hearing
 from ledger.consensus.book import Book, Moment, Out
 from ledger.consensus.signer import Signer
 from ledger.consensus.tree import Tree, Verdict
-from ledger.consensus.votes import Certificate, Vote, VoteKind
+from ledger.consensus.votes import Certificate, Vote, VoteKind, votes_of
 from ledger.consensus.words import Effect, Event, Finalized, Heard, Met, Proposal, Settled, Started, Woken
 from ledger.keys import PublicKey
 
@@ -152,8 +152,11 @@ class Replica:
                 hearing.ask_own(book)
             case Settled():
                 # What follows waits for the next event: a caller that stores block after block is not buried in them.
+                # But whose vote under a fetched certificate goes against one shown here is not forgotten (V-14).
+                for vote in votes_of(event.certificate):
+                    book.weigh(vote)
                 book.settle(event.certificate, now)
-                return []
+                return book.out.effects()
             case Woken():
                 pass
             case _:

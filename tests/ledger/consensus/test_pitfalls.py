@@ -6,7 +6,7 @@ SPEC V-8 to V-21; each test names its rule.
 from __future__ import annotations
 
 from ledger.consensus.pace import DELTA_MS
-from ledger.consensus.tally import VIEWS_AHEAD_MAX
+from ledger.consensus.tally import VIEWS_AHEAD_MAX, VIEWS_PAST_MAX
 from ledger.consensus.votes import Certificate, Vote
 from ledger.consensus.words import (
     AskOwn,
@@ -18,6 +18,7 @@ from ledger.consensus.words import (
     Met,
     Own,
     Proposal,
+    Settled,
     Votes,
 )
 from ledger.keys import Signature
@@ -275,6 +276,46 @@ def test_a_leader_that_showed_us_another_block_is_convicted_by_the_others_certif
     late = Seat()
     late.hear_certificates(theirs, source=2)
     assert of(late.hear_votes(vote(1, N, 1, shown.header.id)), Conflict), "also where the certificate came first"
+
+
+def test_a_second_vote_of_a_view_that_is_final_convicts_as_well() -> None:
+    """V-14: waiting for finality saves no liar; the late vote counts for nothing and is kept for a while only."""
+    for late in (vote(1, N, 1, OTHER), vote(1, F, 1, OTHER), vote(1, X)):
+        one, made = Seat(), block(1, 5)
+        one.notarize(made)
+        one.hear_votes(*(vote(place, F, 1, made.header.id) for place in (1, 2)))
+        assert one.replica.floor == 1
+        (guilt,) = of(one.hear_votes(late), Conflict)
+        assert guilt.two == late and guilt.one.block == made.header.id
+        assert of(one.hear_votes(vote(3, F, 1, OTHER)), Conflict) == [], "of whom nothing else was seen"
+        assert of(one.hear(Proposal(vote=vote(1, N, 1, OTHER), block=None)), Conflict), "nor does a proposal come late"
+        one.hear_certificates(certificate((1, 2, 3), F, 1 + VIEWS_PAST_MAX, OTHER))
+        one.disk.final.append(made)
+        one.replica.step(Settled(certificate=certificate((1, 2, 3), F, 1 + VIEWS_PAST_MAX, OTHER)), one.clock)
+        assert of(one.hear_votes(late), Conflict) == [] and 1 not in one.replica._book.tally._past
+
+
+def test_every_vote_in_a_certificate_is_compared_also_where_the_certificate_says_nothing_new() -> None:
+    """V-14: whoever is behind shows another quorum's signatures, and a liar may stand among them."""
+    for kind in (N, F):
+        one, made = Seat(), block(1, 5)
+        one.notarize(made, 2)
+        if kind is F:
+            one.hear_votes(*(vote(place, F, 1, made.header.id) for place in (1, 2)))
+        assert of(one.hear_votes(vote(3, kind, 1, OTHER)), Conflict) == []
+        (guilt,) = of(one.hear_certificates(certificate((1, 2, 3), kind, 1, made.header.id)), Conflict)
+        assert (guilt.one.witness, guilt.one.block, guilt.two.block) == (3, OTHER, made.header.id)
+
+
+def test_a_certificate_that_came_with_a_range_convicts_as_well() -> None:
+    """V-14: nobody sends it to a witness again."""
+    one, made = Seat(), block(1, 5)
+    one.hear_votes(vote(3, F, 1, OTHER))
+    one.disk.final.append(made)
+    effects = one.replica.step(Settled(certificate=certificate((1, 2, 3), F, 1, made.header.id)), one.clock)
+    (guilt,) = of(effects, Conflict)
+    assert {guilt.one.block, guilt.two.block} == {OTHER, made.header.id}
+    assert len(effects) == 1, "and nothing else is done in that step (V-11)"
 
 
 def test_certificates_that_contradict_each_other_stop_the_witness_and_raise_an_alarm() -> None:
