@@ -170,7 +170,10 @@ class Book:
         if other is not None:
             self.stop("two certificates contradict each other: too many witnesses lie", certificate, other)
             return
-        if certificate.kind is VoteKind.FINALIZE or certificate.view < self.view:
+        if certificate.kind is VoteKind.FINALIZE:
+            self.close(certificate.view, now)
+            return
+        if certificate.view < self.view:
             return
         if certificate.kind is VoteKind.NOTARIZE:
             if self.tree.is_wrong(certificate.block):
@@ -184,6 +187,13 @@ class Book:
                 self.pace.ended(in_vain=True)
             self.enter(certificate.view + 1, now)
 
+    def close(self, view: int, now: Moment) -> None:
+        """V-8: nothing is signed in a view known to be final, or below it, whether its block is here or not."""
+        if self.signer is not None:
+            self.signer.close(view)
+        if view >= self.view:
+            self.enter(view + 1, now)
+
     def settle(self, certificate: Certificate, now: Moment) -> None:
         """V-11: the view this finalizes is the floor."""
         view = certificate.view
@@ -196,8 +206,7 @@ class Book:
         floor = self.views.floor
         if self.signer is not None:
             self.signer.settle(floor)
-        if view >= self.view:
-            self.enter(view + 1, now)
+        self.close(view, now)
         self.tally.settle(floor, self.view)
         self.journaled = {one for one in self.journaled if one[0] > floor}
         self.repair.forget()

@@ -16,6 +16,7 @@ from ledger.block import Block
 from ledger.consensus import deciding, hearing
 from ledger.consensus.book import Book, Moment, Out
 from ledger.consensus.signer import Signer
+from ledger.consensus.tally import Tally
 from ledger.consensus.tree import Tree, Verdict
 from ledger.consensus.votes import Certificate, Vote, VoteKind, votes_of
 from ledger.consensus.words import Effect, Event, Finalized, Heard, Met, Proposal, Settled, Started, Woken
@@ -91,6 +92,11 @@ class Replica:
         """How many proposals in a row were refused for their time: many, and our own clock may be wrong."""
         return self._book.untimely
 
+    @property
+    def tally(self) -> Tally:
+        """The votes it has counted: kept when its epoch is over, for whoever signs against them later (V-14)."""
+        return self._book.tally
+
     def leader(self, view: int) -> int:
         """The place of the witness who proposes in `view` (V-6)."""
         return self._book.leader(view)
@@ -108,13 +114,18 @@ class Replica:
                 book.tree.add(block)
         for certificate in certificates:
             if certificate.epoch == book.epoch:
-                book.views.add(certificate)
                 book.journaled.add((certificate.view, certificate.kind))
-                if certificate.kind is not VoteKind.FINALIZE:
-                    book.view = max(book.view, certificate.view + 1)
+                self._restore_certificate(certificate)
         for vote in votes:
             if vote.epoch == book.epoch and vote.view > book.views.floor:
                 self._restore_vote(vote)
+
+    def _restore_certificate(self, certificate: Certificate) -> None:
+        book = self._book
+        book.views.add(certificate)
+        book.view = max(book.view, certificate.view + 1)
+        if certificate.kind is VoteKind.FINALIZE and book.signer is not None:
+            book.signer.close(certificate.view)
 
     def _restore_vote(self, vote: Vote) -> None:
         book = self._book
@@ -123,9 +134,7 @@ class Replica:
         book.view = max(book.view, vote.view)
         made, _ = book.tally.add(vote)
         if made is not None:
-            book.views.add(made)
-            if made.kind is not VoteKind.FINALIZE:
-                book.view = max(book.view, made.view + 1)
+            self._restore_certificate(made)
         if vote.kind is VoteKind.NOTARIZE and book.leader(vote.view) == book.place:
             block = book.tree.block(vote.block)
             is_new = block is not None and block.header.view == vote.view

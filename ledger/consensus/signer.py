@@ -19,6 +19,8 @@ class Signer:
         self._epoch = epoch
         self._place = place
         self._floor = floor
+        self._closed = floor
+        """Nothing up to there is signed any more; what was signed above the floor is still known."""
         self._cast: dict[int, dict[VoteKind, Vote]] = {}
         self.halted = ""
         """Why nothing is signed any more; empty while all is well."""
@@ -36,7 +38,7 @@ class Signer:
     def cast(self, view: int, kind: VoteKind, block: bytes = b"") -> Vote | None:
         """The signed vote, or None where it is refused (V-8)."""
         before = self._cast.get(view, {})
-        if self.halted or view <= self._floor or kind in before:
+        if self.halted or view <= self._closed or kind in before:
             return None
         opposite = {VoteKind.FINALIZE: VoteKind.NULLIFY, VoteKind.NULLIFY: VoteKind.FINALIZE}.get(kind)
         if opposite in before:
@@ -76,7 +78,12 @@ class Signer:
         """The highest view voted in; 0 where there is none above the floor."""
         return max(self._cast, default=0)
 
+    def close(self, view: int) -> None:
+        """Nothing at or below `view` is signed any more: it is known to be final (V-8)."""
+        self._closed = max(self._closed, view)
+
     def settle(self, view: int) -> None:
-        """Nothing at or below `view` is signed any more."""
+        """Nothing at or below `view` is signed any more, and whatever was counts as known."""
+        self.close(view)
         self._floor = max(self._floor, view)
         self._cast = {at: votes for at, votes in self._cast.items() if at > self._floor}

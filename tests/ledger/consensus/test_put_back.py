@@ -1,0 +1,51 @@
+"""A witness whose disk was put back from an older copy, with or without its journal: what it must not sign again.
+
+SPEC V-8, V-10, V-11, V-21; each test names its rule.
+"""
+
+from __future__ import annotations
+
+from ledger.consensus.words import AskOwn, Finalized, Own
+from tests.ledger.consensus.seat import OTHER, F, N, Seat, X, block, cast, certificate, of, said, vote
+
+
+def answered(seat: Seat, *shown: object, token: int = 7) -> list[object]:
+    """All the others have said what they saw of it: these certificates."""
+    done: list[object] = []
+    for place in range(seat.n):
+        if place != seat.place:
+            own = Own(epoch=1, token=token, votes=(), certificates=tuple(shown))  # type: ignore[arg-type]
+            done += seat.hear(own, place)
+    return done
+
+
+def test_nothing_is_signed_at_or_below_a_view_known_to_be_final_though_its_block_is_not_here() -> None:
+    """V-8, V-21: the others have dropped their votes of it, so no answer shows what was signed there."""
+    one = Seat(is_cleared=False, pending=[5])
+    one.start(token=7)
+    answered(one, certificate((1, 2, 3), F, 10, OTHER))
+    assert one.replica.may_vote and one.replica.floor == 0
+    effects = one.wait(20_000)
+    effects += one.propose(block(10, 6)) + one.hear_certificates(certificate((1, 2, 3), N, 9, OTHER))
+    assert [view for _, view, _ in cast(effects) if view <= 10] == []
+    assert (X, 11, b"") in cast(effects), "above it everything goes on"
+    assert one.signer.cast(10, F, OTHER) is None and one.signer.cast(3, X) is None
+    assert said(one.hear(AskOwn(epoch=1, token=1), 1), Own), "and it answers as ever"
+
+
+def test_a_finalization_in_the_journal_whose_block_is_not_here_counts_as_well() -> None:
+    """V-8, V-9."""
+    one = Seat()
+    one.replica.restore(floor=0, certificates=[certificate((1, 2, 3), F, 4, OTHER)], blocks=[], votes=[])
+    assert one.replica.view == 5 and one.signer.cast(4, X) is None
+    assert not of(one.start(), Finalized)
+
+
+def test_votes_above_the_floor_stay_known_while_a_later_final_block_is_missing() -> None:
+    """V-8, V-19, V-21: what was signed is said again, and one that was not is still noticed."""
+    one, made = Seat(), block(1, 5)
+    one.notarize(made)
+    one.hear_certificates(certificate((1, 2, 3), F, 10, OTHER))
+    assert [kept.view for kept in one.signer.finalizes()] == [1]
+    one.hear(Own(epoch=1, token=7, votes=(vote(0, X, 3),), certificates=()), 1)
+    assert one.replica.halted
