@@ -42,8 +42,8 @@ class Pending(Protocol):
     def knows(self, entry: Entry) -> bool:
         """Whether this entry waits here, its signatures checked."""
 
-    def found(self, entries: Sequence[Entry]) -> None:
-        """Rightly signed entries of a valid block: until it is final they wait here as well (consensus rule 15)."""
+    def found(self, entries: Sequence[Entry], height: int) -> None:
+        """Rightly signed entries of a valid block of this height: until it is final they wait here as well (V-16)."""
 
     def left(self, entries: Iterable[tuple[Entry, Refusal]], *, nothing: bool) -> None:
         """Candidates that could not be included in our own block; `nothing`: and so there was none."""
@@ -115,8 +115,13 @@ class Branches:
         except BadRange:
             return False
         self._valid[block.header.id] = branch
-        self._pending.found(fresh)
         return True
+
+    def signed_for(self, block_id: bytes) -> None:
+        """We voted for a valid block: its entries are not lost with it, if it is passed over."""
+        block = self._bodies[block_id]
+        fresh = [entry for entry in block.entries if not self._pending.knows(entry)]
+        self._pending.found(fresh, block.header.height)
 
     def is_wrong(self, block_id: bytes) -> bool:
         """Whether it was executed and found invalid."""

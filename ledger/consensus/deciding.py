@@ -77,7 +77,12 @@ def notarize(book: Book, now: Moment) -> None:
         book.out.blocks.append(proposal.block)
     # The leader's vote goes along: whoever was shown another block has both, and they convict the leader (V-14).
     is_cast = book.cast(view, VoteKind.NOTARIZE, proposal.vote.block, now, proposal.vote)
-    if not is_cast and proposal.block is not None:
+    if proposal.block is None:
+        return
+    if is_cast:
+        # Only now: a liar's block that gets no vote would else leave what it likes in every witness's pool.
+        book.tree.signed_for(proposal.vote.block)
+    else:
         book.out.blocks.remove(proposal.block)
 
 

@@ -38,6 +38,9 @@ class Tree(Protocol):
     def is_wrong(self, block_id: bytes) -> bool:
         """Whether it was executed and found invalid; nothing is executed to answer this."""
 
+    def signed_for(self, block_id: bytes) -> None:
+        """A valid block that is here has our vote: what stands in it waits here as well until it is final."""
+
     def closes(self, block_id: bytes) -> bool:
         """Whether a valid block changes the witnesses, so that it ends the epoch."""
 

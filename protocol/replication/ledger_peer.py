@@ -300,7 +300,7 @@ class LedgerPeer:
         if source is not None:
             self.sync.proved(source)
         entries = [entry for block in step.blocks for entry in block.entries]
-        void = self.pool.settle(self.chain.state, entries)
+        void = self.pool.settle(self.chain.state, entries, step.head.height)
         members_changed = any(entry.name.startswith(MEMBERSHIP) for entry in entries)
         if members_changed:
             self.neighbours.seats_changed()

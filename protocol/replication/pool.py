@@ -15,7 +15,7 @@ from ledger.charter import Limits
 from ledger.entry import SEQUENCE_WINDOW, Entry
 from ledger.errors import Reason, Refusal
 from ledger.fold import check_includable, is_fully_signed, last_sequence, operation_of
-from ledger.operations.members import is_spent, key_record
+from ledger.operations.members import is_spent, key_record, key_standing
 from ledger.state import View
 from protocol.limits import (
     CANDIDATES_PER_KEY_MAX,
@@ -77,6 +77,8 @@ class Pool:
         """What was found never to be includable while a block was made."""
         self._unknown: list[tuple[Entry, Refusal]] = []
         """What stands under keys that the state before the block being made does not know."""
+        self._newcomers: dict[bytes, int] = {}
+        """Keys that only a block not yet final makes known, and its height."""
         self._lapse_ms = INTEGER_MAX
         """Up to this block time nothing here has lapsed."""
 
@@ -134,6 +136,8 @@ class Pool:
         final, so what is found is not kept.
         """
         keys = [key for key in self._by_key if self._stuck.get(key, 0) <= time_ms]
+        # Whom only a block above may make known come last, however many there are: else they would hide the others.
+        keys.sort(key=lambda key: key_standing(view, key) is None)
         if noted:
             self._unknown.clear()
             queues = [self._includable(view, key, time_ms, limits) for key in keys]
@@ -193,9 +197,14 @@ class Pool:
             last = entry.sequence
             yield entry
 
-    def settle(self, view: View, entries: Iterable[Entry]) -> list[Entry]:
-        """Forget what has become final; forget and return whatever its numbers have made void."""
+    def expect(self, key: bytes, height: int) -> None:
+        """A block of this height makes a key known, if it becomes final."""
+        self._newcomers[key] = max(height, self._newcomers.get(key, 0))
+
+    def settle(self, view: View, entries: Iterable[Entry], height: int) -> list[Entry]:
+        """Forget what has become final up to a height; forget and return whatever can stand in no block since then."""
         if not self._by_id:
+            self._newcomers.clear()
             return []
         keys: dict[bytes, None] = {}
         for entry in entries:
@@ -206,6 +215,10 @@ class Pool:
             last = last_sequence(view, key)
             self._stuck.pop(key, None)
             void += [entry for sequence, entry in self._by_key.get(key, {}).items() if sequence <= last]
+        for key in [key for key, due in self._newcomers.items() if due <= height]:
+            del self._newcomers[key]
+            if key_standing(view, key) is None:
+                void += self._by_key.get(key, {}).values()
         for entry in void:
             self._remove(entry.id)
         return void

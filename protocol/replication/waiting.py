@@ -14,6 +14,7 @@ from ledger.chain import STALL_MS, Chain
 from ledger.entry import Entry
 from ledger.errors import Refusal
 from ledger.fold import check_includable
+from ledger.operations.members import key_standing
 from ledger.state import View
 from protocol.inputs import Now
 from protocol.limits import PROPOSE_AGAIN_MS
@@ -113,12 +114,14 @@ class Waiting:
         known = self._pool.get(entry.id)
         return known is not None and known.signature == entry.signature
 
-    def found(self, entries: Sequence[Entry]) -> None:
-        """Entries of a valid block of somebody else's."""
+    def found(self, entries: Sequence[Entry], height: int) -> None:
+        """Entries of a block of this height that we signed for (SPEC P-18)."""
         for entry in entries:
             if entry.id not in self._pool:
                 self._pool.add(entry)
                 self._fresh.append(entry)
+                if key_standing(self._chain.state, entry.key) is None:
+                    self._pool.expect(entry.key, height)
 
     def left(self, entries: Iterable[tuple[Entry, Refusal]], *, nothing: bool) -> None:
         """Candidates that could not be included."""

@@ -44,7 +44,7 @@ class Basket:
     def knows(self, entry: Entry) -> bool:
         return entry in self.entries
 
-    def found(self, entries: Sequence[Entry]) -> None:
+    def found(self, entries: Sequence[Entry], height: int) -> None:
         self.came += entries
 
     def left(self, entries: Iterable[tuple[Entry, Refusal]], *, nothing: bool) -> None:
@@ -185,7 +185,7 @@ def test_a_view_that_is_not_above_its_parents_is_wrong() -> None:
     assert twins.follower.judge(second.header.id) is Verdict.INVALID
 
 
-def test_entries_of_others_are_checked_and_wait_here_until_they_are_final() -> None:
+def test_entries_of_others_are_checked_and_wait_here_once_their_block_has_our_vote() -> None:
     """V-16, V-17, E-3."""
     twins = Twins()
     block = twins.build(twins.leader.base, 1, twins.entry(0))
@@ -196,6 +196,8 @@ def test_entries_of_others_are_checked_and_wait_here_until_they_are_final() -> N
     assert twins.baskets[1].came == []
     twins.follower.add(block)
     assert twins.follower.judge(block.header.id) is Verdict.VALID
+    assert twins.baskets[1].came == []
+    twins.follower.signed_for(block.header.id)
     assert twins.baskets[1].came == list(block.entries)
 
 

@@ -107,6 +107,9 @@ class ToyTree:
     def is_wrong(self, block_id: bytes) -> bool:
         return block_id in self.wrong
 
+    def signed_for(self, block_id: bytes) -> None:
+        assert self.judge(block_id) is Verdict.VALID
+
     def closes(self, block_id: bytes) -> bool:
         return False
 

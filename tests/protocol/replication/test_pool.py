@@ -176,7 +176,7 @@ def test_large_entries_of_one_key_weigh_no_more_than_its_part(monkeypatch: pytes
     full = held(large(1), large(2), large(3))
     assert judge(entry(4), full) is Verdict.IGNORE
     assert judge(large(1, ANN), full) is Verdict.ACCEPT
-    full.settle(VIEW, [large(3)])
+    full.settle(VIEW, [large(3)], 1)
     assert judge(large(4), full) is Verdict.ACCEPT
 
 
@@ -252,7 +252,7 @@ def test_what_is_final_and_what_it_makes_void_is_forgotten() -> None:
     stand.hand(BEN, skipping)
     stand.block()
     made = held(entry(1), entry(2), skipping, entry(4))
-    void = made.settle(stand.core.chain.state, [skipping])
+    void = made.settle(stand.core.chain.state, [skipping], 1)
     assert {one.sequence for one in void} == {1, 2}
     assert made.numbers(BEN.working.public) == [4]
     assert made.highest(BEN.working.public) == 4
@@ -354,8 +354,8 @@ def test_what_comes_or_goes_under_a_key_has_it_looked_at_again() -> None:
     stand.hand(BEN, other)
     stand.block()
     gap = held(entry(2))
-    assert asked(gap, limits=Limits()) == (0, 1)
-    gap.settle(stand.core.chain.state, [other])
+    assert asked(gap, limits=Limits()) == (0, 2), "its key, and the last number under it"
+    gap.settle(stand.core.chain.state, [other], 1)
     assert order(gap, stand.core.chain.state) == [("ben", 2)]
 
 
