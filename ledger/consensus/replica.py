@@ -109,6 +109,9 @@ class Replica:
         """Take back what the journal kept: nothing of it may ever be contradicted (V-9, consensus rule 12)."""
         book = self._book
         book.signed_floor = max(book.signed_floor, floor)
+        if book.signer is not None:
+            # What the journal dropped when it was begun anew was in it once (V-21).
+            book.signer.settle(floor)
         for block in blocks:
             if block.header.epoch == book.epoch:
                 book.tree.add(block)

@@ -49,3 +49,14 @@ def test_votes_above_the_floor_stay_known_while_a_later_final_block_is_missing()
     assert [kept.view for kept in one.signer.finalizes()] == [1]
     one.hear(Own(epoch=1, token=7, votes=(vote(0, X, 3),), certificates=()), 1)
     assert one.replica.halted
+
+
+def test_what_a_journal_begun_anew_has_dropped_convicts_nobody_of_having_lost_it() -> None:
+    """V-21, V-10: the database was rebuilt, and the others' last finalization bears a vote that was pruned."""
+    one = Seat(is_cleared=False)
+    one.replica.restore(floor=20, certificates=(), blocks=(), votes=[vote(0, X, 21)])
+    one.start(token=7)
+    answered(one, certificate((0, 1, 2), F, 20, OTHER), certificate((0, 1, 3), X, 21))
+    assert not one.replica.halted and not one.replica.may_vote and one.replica.view == 22
+    one.hear_certificates(certificate((0, 1, 2), X, 22))
+    assert one.replica.halted, "above its floor the journal is complete"
