@@ -97,7 +97,7 @@ class Gathering:
         hasher = self._buckets.get(bucket)
         if hasher is None:
             hasher = self._buckets[bucket] = hashlib.sha256(_BUCKET_TAG)
-        hasher.update(b"".join(_framed(key, value)))
+        hasher.update(framed(key, value))
         if bucket == _WITNESSES_BUCKET:
             self._beside.append((key, value))
         self._last = key
@@ -114,6 +114,12 @@ class Gathering:
             level = {i: node_hash(level.get(2 * i, blank), level.get(2 * i + 1, blank)) for i in above}
             self._levels.append(level)
         return level.get(0, _ROOT_OF_NOTHING)
+
+    def nodes(self, depth: int) -> list[bytes]:
+        """The hashes of all nodes so far below the root."""
+        root = self.root
+        level, blank = self._levels[BUCKET_BITS - depth], [*EMPTY, root][BUCKET_BITS - depth]
+        return [level.get(i, blank) for i in range(1 << depth)]
 
     def taken(self) -> Taken:
         """What a proof of the witness list needs of these pairs."""
@@ -147,15 +153,10 @@ def write_snapshot(certified: Certified, block: Block, pairs: Callable[[], Itera
     Errors:
         LocalError: the pairs are those of another block's state, or the block has no certificate of its own.
     """
-    if certified.above or block.header.body != certified.header:
-        raise LocalError("a snapshot is of a block that has a certificate of its own")
     gathered = Gathering()
     for key, value in pairs():
         gathered.add(key, value)
-    proof = prove_pair(certified, gathered.taken())
-    yield MAGIC
-    for part in (proof, write_block(block), encode({"bytes": gathered.bytes, "pairs": gathered.pairs})):
-        yield _length.pack(len(part)) + part
+    yield from beginning(certified, block, gathered)
     chunk: list[bytes] = []
     size = 0
     for key, value in pairs():
@@ -163,9 +164,19 @@ def write_snapshot(certified: Certified, block: Block, pairs: Callable[[], Itera
         if size + more > CHUNK_BYTES_MAX:
             yield _length.pack(size) + b"".join(chunk)
             chunk, size = [], 0
-        chunk += _framed(key, value)
+        chunk.append(framed(key, value))
         size += more
     yield _length.pack(size) + b"".join(chunk)
+
+
+def beginning(certified: Certified, block: Block, gathered: Gathering) -> Iterator[bytes]:
+    """What comes before the pairs, of which `gathered` has had every one (O-13, O-14); raises as `write_snapshot`."""
+    if certified.above or block.header.body != certified.header:
+        raise LocalError("a snapshot is of a block that has a certificate of its own")
+    proof = prove_pair(certified, gathered.taken())
+    yield MAGIC
+    for part in (proof, write_block(block), encode({"bytes": gathered.bytes, "pairs": gathered.pairs})):
+        yield _length.pack(len(part)) + part
 
 
 class Snapshot:
@@ -247,8 +258,9 @@ def _item(data: bytes, at: int) -> tuple[bytes, int]:
     return data[start : start + size], start + size
 
 
-def _framed(key: bytes, value: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-    return _length.pack(len(key)), key, _length.pack(len(value)), value
+def framed(key: bytes, value: bytes) -> bytes:
+    """A pair as it is written and hashed: each part behind its length (S-2, O-15)."""
+    return b"".join((_length.pack(len(key)), key, _length.pack(len(value)), value))
 
 
 def _pair_bytes(key: bytes, value: bytes) -> int:
