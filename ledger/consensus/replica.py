@@ -17,6 +17,7 @@ from ledger.consensus import deciding, hearing
 from ledger.consensus.book import Book, Moment, Out
 from ledger.consensus.signer import Signer
 from ledger.consensus.tally import Tally
+from ledger.consensus.tally import Tally
 from ledger.consensus.tree import Tree, Verdict
 from ledger.consensus.votes import Certificate, Vote, VoteKind, votes_of
 from ledger.consensus.words import Effect, Event, Finalized, Heard, Met, Proposal, Settled, Started, Woken
@@ -91,6 +92,11 @@ class Replica:
     def untimely(self) -> int:
         """How many proposals in a row were refused for their time: many, and our own clock may be wrong."""
         return self._book.untimely
+
+    @property
+    def tally(self) -> Tally:
+        """The votes it has counted: kept when its epoch is over, for whoever signs against them later (V-14)."""
+        return self._book.tally
 
     @property
     def tally(self) -> Tally:

@@ -25,7 +25,8 @@ from ledger.operations.evidence import evidence_fields
 from protocol.effects import Alarm, Commit, Effect, Halt, Journal, Misbehaved, Send
 from protocol.inputs import Now, PeerId
 from protocol.limits import OTHER_EPOCH_MS
-from protocol.messages import Ordering
+from protocol.messages import Certified, Ordering
+from protocol.replication.ended import Ended, Guilt
 from protocol.replication.forks import signers_of
 from protocol.replication.neighbours import Neighbours
 from protocol.replication.waiting import Waiting
@@ -81,7 +82,8 @@ class Orderer:
         """What was finalized here and is about to be stored."""
         self.certificate = b""
         """What finalizes it."""
-        self._guilt: list[tuple[Vote, Vote]] = []
+        self._guilt: list[Guilt] = []
+        self._ended = Ended()
         self._accused: set[bytes] = set()
         """Voting keys whose guilt was told since the start."""
         self._halted = self._voter.memory.halted
@@ -142,7 +144,10 @@ class Orderer:
     def heard(self, peer: PeerId, message: Ordering, now: Now) -> list[Effect]:
         """A witness's word, or one that somebody carries for it."""
         epoch = epoch_of(message)
-        if epoch is not None and epoch != self._chain.head.epoch:
+        is_other = epoch is not None and epoch != self._chain.head.epoch
+        if is_other or isinstance(message, Certified):
+            self._guilt += self._ended.heard(message)
+        if is_other:
             return self._other_epoch(peer, now)
         if self._replica is None:
             return []
@@ -171,6 +176,8 @@ class Orderer:
             return self._step(Settled(certificate=read_certificate(certificate)), now)
         if replica is None and self._chain.place_of(self._member) is None:
             return []
+        if replica is not None:
+            self._guilt += self._ended.keep(replica.epoch, replica.tally, read_certificate(certificate))
         # The set has changed: the old epoch's voting has ended for good. Whoever sat in it still answers with ranges.
         # Who only read how it ended may have been put back, and have voted in this epoch before.
         self._take_seat(is_cleared=is_ordered_here and replica is not None and not replica.is_asking)
@@ -196,8 +203,7 @@ class Orderer:
         """Operations that record two votes no honest witness signs both, once for each key (SPEC V-14)."""
         guilt, self._guilt = self._guilt, []
         operations: list[dict[str, Value]] = []
-        for one, two in guilt:
-            key = self._chain.voting_keys[one.witness]
+        for key, one, two in guilt:
             if key in self._accused or self._chain.state.raw(b"evidence/" + key) is not None:
                 continue
             self._accused.add(key)
@@ -271,7 +277,8 @@ class Orderer:
                     self.certificate = write_certificate(effect.certificate)
                     effects.append(Commit(step=self.step, certificate=self.certificate))
                 case words.Conflict():
-                    self._guilt.append((effect.one, effect.two))
+                    key = self._chain.voting_keys[effect.one.witness]
+                    self._guilt.append((key, effect.one, effect.two))
                 case words.Halted():
                     self._halted = effect.reason
                     said = f"this witness votes no more: {effect.reason}"

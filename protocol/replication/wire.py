@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Any, assert_never
 
 from ledger.block import read_block, write_block
 from ledger.consensus.tree import Tree
-from ledger.consensus.votes import read_certificate, vote_from_value, vote_to_value, write_certificate
+from ledger.consensus.votes import Certificate, read_certificate, vote_from_value, vote_to_value, write_certificate
 from ledger.consensus.words import (
     Ask,
     AskOwn,
@@ -82,6 +82,23 @@ def to_word(message: Ordering, tree: Tree) -> Word:
             )
         case _:
             assert_never(message)
+
+
+def votes_in(message: Ordering) -> list[dict[str, Any]]:
+    """The loose votes in a message, as they travel."""
+    match message:
+        case Proposed():
+            return [message.vote]
+        case Voted() | OwnVotes():
+            return list(message.votes)
+        case _:
+            return []
+
+
+def certificates_in(message: Ordering) -> list[Certificate]:
+    """The certificates in a message, not yet checked; raises `NotCanonical`, `Malformed` or `BadCertificate`."""
+    found = message.certificates if isinstance(message, Certified | OwnVotes) else []
+    return [read_certificate(one) for one in found]
 
 
 def epoch_of(message: Ordering) -> int | None:
