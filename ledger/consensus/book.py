@@ -211,6 +211,11 @@ class Book:
         self.journaled = {one for one in self.journaled if one[0] > floor}
         self.repair.forget()
 
+    def check_own(self, vote: Vote) -> None:
+        """V-21: a signed vote under our key that we do not know means that the journal is not the one it stood in."""
+        if self.signer is not None and vote.witness == self.place and not self.signer.remembers(vote):
+            self.halt(f"a vote under this witness's key in view {vote.view} is not in its journal")
+
     def stop(self, reason: str, *certificates: Certificate) -> None:
         """What only too many faulty witnesses can cause: say so, and sign nothing more."""
         self.halt(reason)

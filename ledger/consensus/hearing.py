@@ -113,8 +113,8 @@ def _vote(book: Book, vote: Vote, now: Moment) -> bool:
     if not is_ahead or vote.witness == book.place:
         if not book.tally.is_signed(vote):
             return False
-        if vote.witness == book.place and not is_past:
-            _check_own(book, vote)
+        if not is_past:
+            book.check_own(vote)
     if is_ahead:
         book.repair.want_views([vote.view - 1])
         return True
@@ -140,18 +140,11 @@ def _certificates(book: Book, certificates: Iterable[Certificate], now: Moment) 
         except BadCertificate:
             return
         for vote in votes_of(certificate):
-            if vote.witness == book.place:
-                _check_own(book, vote)
+            book.check_own(vote)
             if is_near and not book.tally.is_past(vote.view, book.view):
                 # Who showed one block to us and another to the others is convicted by their certificate.
                 book.weigh(vote)
         book.certified(certificate, now)
-
-
-def _check_own(book: Book, vote: Vote) -> None:
-    """V-21: a vote under our key that we do not know means that the journal is not the one it was signed with."""
-    if book.signer is not None and not book.signer.remembers(vote):
-        book.halt(f"a vote under this witness's key in view {vote.view} is not in its journal")
 
 
 def _own_of(book: Book, place: int, token: int) -> Own:

@@ -17,7 +17,6 @@ from ledger.consensus import deciding, hearing
 from ledger.consensus.book import Book, Moment, Out
 from ledger.consensus.signer import Signer
 from ledger.consensus.tally import Tally
-from ledger.consensus.tally import Tally
 from ledger.consensus.tree import Tree, Verdict
 from ledger.consensus.votes import Certificate, Vote, VoteKind, votes_of
 from ledger.consensus.words import Effect, Event, Finalized, Heard, Met, Proposal, Settled, Started, Woken
@@ -98,11 +97,6 @@ class Replica:
         """The votes it has counted: kept when its epoch is over, for whoever signs against them later (V-14)."""
         return self._book.tally
 
-    @property
-    def tally(self) -> Tally:
-        """The votes it has counted: kept when its epoch is over, for whoever signs against them later (V-14)."""
-        return self._book.tally
-
     def leader(self, view: int) -> int:
         """The place of the witness who proposes in `view` (V-6)."""
         return self._book.leader(view)
@@ -171,8 +165,11 @@ class Replica:
             case Settled():
                 # What follows waits for the next event: a caller that stores block after block is not buried in them.
                 # But whose vote under a fetched certificate goes against one shown here is not forgotten (V-14).
-                for vote in votes_of(event.certificate):
-                    book.weigh(vote)
+                # And a vote under our own key that the journal does not hold stops us, wherever it is seen (V-21).
+                for certificate in (*event.earlier, event.certificate):
+                    for vote in votes_of(certificate):
+                        book.check_own(vote)
+                        book.weigh(vote)
                 book.settle(event.certificate, now)
                 return book.out.effects()
             case Woken():

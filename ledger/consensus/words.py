@@ -127,6 +127,8 @@ class Settled:
     """The head has moved, by what was finalized here or by a range from elsewhere: give `Woken` soon."""
 
     certificate: Certificate
+    earlier: tuple[Certificate, ...] = ()
+    """Those that came with the same range, for blocks before its last."""
 
 
 Event = Started | Heard | Met | Woken | Settled

@@ -87,7 +87,7 @@ def barrier_missing(patch: Patch) -> None:
 
 def answers_not_compared(patch: Patch) -> None:
     """What the others say of one's own votes is not compared with the journal."""
-    patch.setattr(hearing, "_check_own", lambda book, vote: None)
+    patch.setattr(Book, "check_own", lambda self, vote: None)
 
 
 def range_certificate_unchecked(patch: Patch) -> None:

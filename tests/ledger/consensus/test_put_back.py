@@ -5,7 +5,8 @@ SPEC V-8, V-10, V-11, V-21; each test names its rule.
 
 from __future__ import annotations
 
-from ledger.consensus.words import AskOwn, Finalized, Own
+from ledger.consensus.votes import Certificate
+from ledger.consensus.words import AskOwn, Effect, Finalized, Halted, Own, Settled
 from tests.ledger.consensus.seat import OTHER, F, N, Seat, X, block, cast, certificate, of, said, vote
 
 
@@ -60,3 +61,32 @@ def test_what_a_journal_begun_anew_has_dropped_convicts_nobody_of_having_lost_it
     assert not one.replica.halted and not one.replica.may_vote and one.replica.view == 22
     one.hear_certificates(certificate((0, 1, 2), X, 22))
     assert one.replica.halted, "above its floor the journal is complete"
+
+
+def fetched(seat: Seat, *made: Certificate) -> list[Effect]:
+    """Blocks up to a last one are stored, each finalized by one of these certificates."""
+    seat.disk.final.append(block(made[-1].view, 5))
+    return seat.replica.step(Settled(certificate=made[-1], earlier=made[:-1]), seat.clock)
+
+
+def test_an_unknown_vote_of_ones_own_in_a_certificate_of_a_range_halts() -> None:
+    """V-21, V-10: whoever catches up by range hears of its own votes in no other way."""
+    with_ours, without = certificate((0, 1, 2), F, 5, OTHER), certificate((1, 2, 3), F, 6, block(6, 5).header.id)
+    for brought in ((with_ours,), (with_ours, without)):
+        one = Seat(is_cleared=False)
+        one.start()
+        (halted,) = of(fetched(one, *brought), Halted)
+        assert "view 5" in halted.reason and one.replica.halted == halted.reason
+        answered(one)
+        assert cast(one.propose(block(one.replica.view, 7))) == [] and not one.replica.may_vote
+
+
+def test_a_vote_in_a_range_that_the_journal_holds_or_has_pruned_halts_nobody() -> None:
+    """V-21: a database that was rebuilt meets every certificate again."""
+    one = Seat(is_cleared=False)
+    one.replica.restore(floor=20, certificates=(), blocks=(), votes=[vote(0, F, 25, OTHER)])
+    one.start()
+    assert fetched(one, certificate((0, 1, 2), F, 3, OTHER), certificate((0, 2, 3), F, 20, OTHER)) == []
+    assert fetched(one, certificate((1, 2, 3), F, 24, OTHER), certificate((0, 1, 2), F, 25, OTHER)) == []
+    answered(one)
+    assert not one.replica.halted and one.replica.may_vote
