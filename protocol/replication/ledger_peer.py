@@ -309,7 +309,8 @@ class LedgerPeer:
         effects += [final for block in step.blocks for final in self._mine.finals(block)]
         ended = [(entry, VOID) for entry in void] + [(entry, LAPSED) for entry in self.pool.lapse(step.head.time_ms)]
         effects += self._ended(ended, now)
-        ordered = self._ordered(self.orderer.stored(self._certificate, now), now)
+        certificates = [*(one for _, one in step.earlier), self._certificate]
+        ordered = self._ordered(self.orderer.stored(certificates, now), now)
         self._hold_back()
         others = [peer for peer in self.neighbours.peers if self.sync.height_of(peer) < step.head.height]
         news = [one for peer in others if peer != source for one in self.neighbours.news(peer, now)]

@@ -7,6 +7,7 @@ Holds the replica of the present epoch where we are a witness, gives it the bloc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -166,22 +167,24 @@ class Orderer:
         """Time has passed, or entries came."""
         return self._step(Woken(), now)
 
-    def stored(self, certificate: bytes, now: Now) -> list[Effect]:
-        """The chain has taken a step whose last block `certificate` finalizes."""
+    def stored(self, certificates: Sequence[bytes], now: Now) -> list[Effect]:
+        """The chain has taken a step that came with `certificates`, of which the last finalizes its last block."""
         is_ordered_here, self.step = self.step is not None, None
         self._branches.moved()
         self._neighbours.seats_changed()
         replica = self._replica
+        *earlier, last = map(read_certificate, certificates)
+        effects = self._step(Settled(certificate=last, earlier=tuple(earlier)), now)
         if replica is not None and replica.epoch == self._chain.head.epoch:
-            return self._step(Settled(certificate=read_certificate(certificate)), now)
+            return effects
         if replica is None and self._chain.place_of(self._member) is None:
             return []
         if replica is not None:
-            self._guilt += self._ended.keep(replica.epoch, replica.tally, read_certificate(certificate))
+            self._guilt += self._ended.keep(replica.epoch, replica.tally, last)
         # The set has changed: the old epoch's voting has ended for good. Whoever sat in it still answers with ranges.
         # Who only read how it ended may have been put back, and have voted in this epoch before.
         self._take_seat(is_cleared=is_ordered_here and replica is not None and not replica.is_asking)
-        return self._step(Started(token=self._token), now)
+        return effects + self._step(Started(token=self._token), now)
 
     def reseated(self, voter: Voter, now: Now) -> list[Effect]:
         """Vote under another key, whose votes before are in its journal; the others are asked as after every start."""
@@ -277,7 +280,7 @@ class Orderer:
                     self.certificate = write_certificate(effect.certificate)
                     effects.append(Commit(step=self.step, certificate=self.certificate))
                 case words.Conflict():
-                    key = self._chain.voting_keys[effect.one.witness]
+                    key = self._replica.tally.keys[effect.one.witness]
                     self._guilt.append((key, effect.one, effect.two))
                 case words.Halted():
                     self._halted = effect.reason
