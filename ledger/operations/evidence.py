@@ -1,4 +1,4 @@
-"""Two votes under one key that no honest witness casts both: recorded for good, and the key votes no more.
+"""Two votes under one key that no honest witness casts both: recorded for good, and its witness votes no more.
 
 Anybody may record it, since the two signatures convince by themselves. A vote is a statement whose purpose is "vote".
 Invariant: a correct witness is never convicted; what it signed and the journal kept holds no pair of Y-2.
@@ -86,7 +86,7 @@ def _read(content: dict[str, Any]) -> Vote:
 
 
 def _record(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
-    """Y-1 to Y-4: two conflicting votes of one key stand on the ledger once, and the key leaves the list."""
+    """Y-1 to Y-4: two conflicting votes of one key stand on the ledger once, and its witness leaves the list."""
     first, second = _statements(op)
     one, two = _vote_in(first), _vote_in(second)
     if one is None or two is None:
@@ -115,9 +115,10 @@ def _record(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None
             "votes": [_kept(one, first), _kept(two, second)],
         },
     )
-    sitting = witnesses.witness_list(tx)
-    if len(sitting) > 1 and any(other["key"] == key for other in sitting):
-        witnesses.unseat(tx, key, context.height)
+    # Whatever key it took since: else it would be enough to rekey before the evidence comes.
+    heir = witnesses.heir_of(tx, key)
+    if heir is not None and len(witnesses.witness_list(tx)) > 1:
+        witnesses.unseat(tx, heir, context.height)
     return None
 
 

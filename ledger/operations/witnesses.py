@@ -40,6 +40,23 @@ def seat_record(view: View, key: bytes) -> dict[str, Any] | None:
     return None if first is None else {"member": first["member"], "since": 0}
 
 
+def heir_of(view: View, key: bytes) -> PublicKey | None:
+    """The key that sits where `key` sat, itself or one that followed it by rekeying alone; None where the seat ended.
+
+    A seat that the members gave anew is another one (Y-4).
+    """
+    record = seat_record(view, key)
+    while record is not None and "ended" in record:
+        # The list changes once in a block, so height and member name the one that followed.
+        following = (
+            (after[len(_SEAT) :], one)
+            for after, one in view.range(_SEAT)
+            if "rekeyed" in one and (one["member"], one["since"]) == (record["member"], record["ended"])
+        )
+        key, record = next(following, (key, None))
+    return None if record is None else PublicKey(key)
+
+
 def is_known_key(view: View, key: bytes) -> bool:
     """Whether a key has stood here for anything: a member's, an invitation's, a machine's or a vote's (G-3)."""
     return (

@@ -143,7 +143,7 @@ def witnesses_told(value: Fields) -> Iterator[Block]:
 
 @command("evidence", example="dpnode ledger evidence --json")
 def evidence(run: Run) -> None:
-    """Double votes of witnesses that were recorded; each took a key out of the list."""
+    """Double votes of witnesses that were recorded; each cost its witness the seat."""
     run.ask(LedgerEvidence(), _evidence)
 
 

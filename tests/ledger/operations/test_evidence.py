@@ -151,16 +151,52 @@ def test_the_last_witness_keeps_the_seat_although_it_is_guilty() -> None:
     assert town.sitting == [1]
 
 
-def test_a_key_that_has_left_is_still_convicted_and_the_seat_of_its_successor_stays() -> None:
-    """Y-3, Y-4."""
+def test_to_rekey_before_the_evidence_comes_saves_no_seat() -> None:
+    """Y-3, Y-4, G-6: nor does doing so twice."""
+    for times in (1, 2):
+        town = Council(people=4, witnesses=4)
+        for number in range(times):
+            town.now_ms += town.chain.charter.limits.rekey_ms
+            assert town.rekey(1, spare(number)) == ""
+        assert (town.sitting, town.epoch) == ([0, 1, 2, 3], 1 + times)
+        assert town.convict(town.cast(F, A), town.cast(F, B)) == ""
+        assert (town.sitting, town.epoch) == ([0, 2, 3], 2 + times)
+        assert not witnesses.voting_key_of(town.state, Person(1).id)
+
+
+def test_another_witness_keeps_its_seat_whoever_rekeyed_or_left_at_other_heights() -> None:
+    """Y-4: the heir is the culprit's own."""
     town = Council(people=4, witnesses=4)
+    assert town.rekey(2, spare(2)) == ""
     assert town.rekey(1, spare(1)) == ""
     assert town.convict(town.cast(F, A), town.cast(F, B)) == ""
-    assert (town.sitting, town.epoch) == ([0, 1, 2, 3], 2)
+    assert town.sitting == [0, 2, 3]
+    assert town.convict(town.cast(F, A, Person(2).voting), town.cast(F, B, Person(2).voting)) == ""
+    assert town.sitting == [0, 3]
+
+
+def test_a_seat_that_the_members_gave_anew_outlives_what_an_earlier_key_did() -> None:
+    """Y-3, Y-4, G-4: a key that has left is convicted all the same."""
+    town = Council(people=4, witnesses=4)
+    assert town.do(Person(1).working, "seat.resign/1", {}) == ""
+    motion = town.passed("seat", 1)
+    assert town.accept(motion, 1, town.consent(motion, 1, spare(1))) == ""
+    epoch = town.epoch
+    assert town.convict(town.cast(F, A), town.cast(F, B)) == ""
+    assert evidence_record(town.state, Person(1).voting.public) is not None
+    assert (town.sitting, town.epoch) == ([0, 2, 3, 1], epoch)
     fresh: SigningKey = spare(1)
-    assert town.convict(town.cast(F, A, fresh, epoch=2), town.cast(X, signer=fresh, epoch=2)) == ""
-    assert (town.sitting, town.epoch) == ([0, 2, 3], 3)
-    assert not witnesses.voting_key_of(town.state, Person(1).id)
+    assert town.convict(town.cast(F, A, fresh, epoch=4), town.cast(X, signer=fresh, epoch=4)) == ""
+    assert town.sitting == [0, 2, 3]
+
+
+def test_the_last_witness_keeps_the_seat_under_the_key_it_took_since() -> None:
+    """Y-4, G-7."""
+    town = Council(people=3, witnesses=1)
+    assert town.rekey(0, spare(0)) == ""
+    voting = Person(0).voting
+    assert town.convict(town.cast(F, A, voting), town.cast(F, B, voting), by=1) == ""
+    assert (town.sitting, town.epoch) == ([0], 2)
 
 
 def test_a_convicted_member_is_seated_again_only_by_the_members_and_a_new_key() -> None:

@@ -11,18 +11,20 @@ from tests.ledger.town import DAY_MS, Person
 
 
 def test_witnesses_stand_by_place_with_their_key_since_when_and_what_is_against_them() -> None:
-    """G-1, G-3, Y-3: evidence against a key that was replaced stays beside its member."""
+    """G-1, G-3, G-4, Y-3: evidence against an earlier key stays beside its member, whom the members seated again."""
     town = Council(people=5, witnesses=4)
-    assert town.rekey(1, spare(1)) == ""
+    assert town.do(Person(1).working, "seat.resign/1", {}) == ""
+    motion = town.passed("seat", 1)
+    assert town.accept(motion, 1, town.consent(motion, 1, spare(1))) == ""
     height = town.chain.head.height
     assert town.convict(town.cast(VoteKind.FINALIZE, b"a" * 32), town.cast(VoteKind.NULLIFY), by=3) == ""
-    first, second, *_ = queries.witnesses(town.state)
+    first, *_, last = queries.witnesses(town.state)
     assert (first.place, first.member, first.key, first.since_height, first.evidence) == (
         *(0, Person(0).id, Person(0).voting.public),
         *(0, ()),
     )
-    assert (second.place, second.key, second.since_height) == (1, spare(1).public, height)
-    (found,) = second.evidence
+    assert (last.place, last.key, last.since_height) == (3, spare(1).public, height)
+    (found,) = last.evidence
     assert (found,) == queries.evidence(town.state) == queries.evidence(town.state, Person(1).id)
     assert queries.evidence(town.state, Person(2).id) == ()
     assert (found.key, found.member, found.by) == (Person(1).voting.public, Person(1).id, Person(3).id)
