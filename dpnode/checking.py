@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import trio
 
@@ -118,7 +119,8 @@ async def check_signatures(node: Node) -> None:
             node.alarm(said)
             return
         checked = blocks[-1].height if blocks else core.chain.head.height
-        await node.store.commit(Commit(meta=[(META_CHECKED, encode(checked))]))
+        commit = Commit(meta=[(META_CHECKED, encode(checked))])
+        await node.space.until_written(partial(node.store.commit, commit))
 
 
 def is_own_witness(node: Node) -> bool:

@@ -11,6 +11,7 @@ import signal
 from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import trio
@@ -55,9 +56,11 @@ from dpnode.paths import Home
 from dpnode.seat import Seat
 from dpnode.shelf import Founded, read_founded, read_introducer
 from dpnode.store.errors import StoreError
+from dpnode.store.journal import Record
 from dpnode.store.rows import Commit
 from dpnode.store.store import Store, open_store
 from dpnode.talk import Talk
+from ledger.chain import Chain
 from ledger.names import Kind, show_id
 from ledger.operations.members import member_of_peer
 from protocol.inputs import Offered, PeerConnected, PeerLost, Reachable, Received, Reseated
@@ -311,7 +314,7 @@ class _Daemon:
                 if seat.must_change(chain):
                     # The old key has no seat any more, so the core votes with none until it hears of the new one.
                     # Waits for the disk here, once per seat: nothing of the core runs meanwhile.
-                    records = seat.open(chain)
+                    records = await node.space.until_written(partial(_opened, seat, chain))
                     node.driver.votes = seat.book
                     await node.driver.give(Reseated(voter=voter_of(chain, seat.key, records)))
             await moved.wait()
@@ -319,7 +322,7 @@ class _Daemon:
     async def _drive(self) -> None:
         node = self._node
         assert node.parts is not None and node.net is not None
-        node.driver = Driver(node.core, node.store, node.net, self._seat.book, node.tell, node.negotiated)
+        node.driver = Driver(node.core, node.store, node.net, self._seat.book, node.tell, node.negotiated, node.space)
         for run in (node.driver.run, self._read_rest, self._keep_seat, lambda: check_signatures(node)):
             self._nursery.start_soon(self._damage.work, run)
         await node.driver.give(Reachable(addresses=tuple(addresses_of(node))))
@@ -334,6 +337,10 @@ class _Daemon:
     async def _read_rest(self) -> None:
         """The blocks that were not read back before the start."""
         await read_back(self._node.store, self._node.core.chain, self._unread, None)
+
+
+async def _opened(seat: Seat, chain: Chain) -> list[Record] | None:
+    return seat.open(chain)
 
 
 def net_settings(settings: Settings) -> NetSettings:

@@ -15,6 +15,7 @@ import trio
 from dpnode.control.answers import Answer
 from dpnode.errors import FailKind, Problem
 from dpnode.paths import Home
+from dpnode.space import full_disk
 from dpnode.store.errors import StoreBroken, StoreCorrupt, StoreError
 
 log = logging.getLogger("dpnode.damage")
@@ -80,7 +81,7 @@ class Damage:
                 if asked == "ledger.verify" and problem.kind is FailKind.VERIFICATION:
                     self.found(problem)
                 raise
-            except (StoreError, ExceptionGroup) as error:
+            except (StoreError, OSError, ExceptionGroup) as error:
                 told = self.seen(error)
                 if told is None:
                     raise
@@ -109,7 +110,10 @@ def problem_in(error: BaseException) -> Problem | None:
         return error
     if isinstance(error, StoreCorrupt):
         return Problem(FailKind.VERIFICATION, str(error))
-    return Problem(FailKind.FAILED, str(error)) if isinstance(error, StoreError) else None
+    if isinstance(error, StoreError):
+        return Problem(FailKind.FAILED, str(error))
+    full = full_disk(error)
+    return None if full is None else Problem(FailKind.FAILED, full)
 
 
 def _is_lasting(error: BaseException) -> bool:

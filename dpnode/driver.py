@@ -12,6 +12,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, assert_never
 
 import trio
@@ -20,6 +21,7 @@ from dpnode.clock import now
 from dpnode.gate import machine_named
 from dpnode.net.api import PeerId as NetPeerId
 from dpnode.shelf import pending_row, served_range, step_commit
+from dpnode.space import Space
 from dpnode.store.rows import Commit as StoreCommit
 from dpnode.store.rows import PendingEntry, ServedBlock
 from dpnode.voting import VoteBook
@@ -106,6 +108,7 @@ class Driver:
         votes: VoteBook | None,
         tell: Callable[[Effect], None],
         negotiated: Callable[[int], None],
+        space: Space | None = None,
     ) -> None:
         self.core = core
         self._store = store
@@ -116,6 +119,8 @@ class Driver:
         """Called with every effect that somebody of ours waits for; must not block."""
         self._negotiated = negotiated
         """Called with an order's token once all its effects were told."""
+        self._space = space or Space()
+        """Where whatever lasts waits while the disk is full."""
         self._inputs, self._waiting = trio.open_memory_channel[Input](INPUTS_WAITING_MAX)
         self._serving: set[PeerId] = set()
         self._last_message: tuple[object, bytes] | None = None
@@ -197,13 +202,12 @@ class Driver:
         if self._batch:
             batch, self._batch = self._batch, _Batch()
             kept = {(kind, key): value for kind, key, value in batch.kept}
-            await self._store.commit(
-                StoreCommit(
-                    kept=[(kind, key, value) for (kind, key), value in kept.items()],
-                    pending_new=batch.pending,
-                    pending_done=batch.done,
-                )
+            commit = StoreCommit(
+                kept=[(kind, key, value) for (kind, key), value in kept.items()],
+                pending_new=batch.pending,
+                pending_done=batch.done,
             )
+            await self._space.until_written(lambda: self._store.commit(commit))
 
     async def _perform_one(self, effect: Effect, nursery: trio.Nursery) -> None:
         match effect:
@@ -212,13 +216,15 @@ class Driver:
             case Journal():
                 await self._write_votes(effect)
             case Halt():
-                if self.votes is not None:
-                    await trio.to_thread.run_sync(self.votes.halt, effect.reason)
+                if (votes := self.votes) is not None:
+                    halt = partial(trio.to_thread.run_sync, votes.halt, effect.reason)
+                    await self._space.until_written(halt)
             case Alarm():
                 log.error("%s", effect.sentence)
                 self._tell(effect)
             case Commit():
-                await self._store.commit(step_commit(self.core.chain, effect.step, effect.certificate))
+                commit = step_commit(self.core.chain, effect.step, effect.certificate)
+                await self._space.until_written(lambda: self._store.commit(commit))
                 await self._perform(self.core.handle(Stored(), now()), nursery)
             case ServeRange():
                 if effect.peer not in self._serving:
@@ -252,7 +258,8 @@ class Driver:
 
     async def _write_votes(self, effect: Journal) -> None:
         assert self.votes is not None, "only a witness with its journal votes"
-        await trio.to_thread.run_sync(self.votes.write, effect, self.core.chain.head)
+        write = partial(trio.to_thread.run_sync, self.votes.write, effect, self.core.chain.head)
+        await self._space.until_written(write)
 
     async def _serve(self, effect: ServeRange) -> None:
         """Read a range from the disk for one peer, beside the core's own work."""

@@ -44,8 +44,8 @@ def take(home: Home) -> Lock:
         except BlockingIOError:
             os.sched_yield() if hasattr(os, "sched_yield") else None
             continue
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        # Over what stands there, so that a full disk has room for it, too.
+        os.ftruncate(descriptor, os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0))
         return Lock(descriptor=descriptor)
     pid = _awaited(descriptor)
     os.close(descriptor)

@@ -26,6 +26,7 @@ from dpnode.net.room import Net
 from dpnode.paths import Home
 from dpnode.seat import Seat
 from dpnode.shelf import Founded
+from dpnode.space import Space
 from dpnode.store.rows import Commit
 from dpnode.store.store import Store
 from ledger.canonical import Value
@@ -77,6 +78,8 @@ class Node:
         self.driver: Driver | None = None
         self.seat = Seat(home, identity.member)
         """The voting key and its journal; the daemon's own, which opens it."""
+        self.space = Space()
+        """Whether the disk has room."""
         self.stop = trio.Event()
         self.moved = trio.Event()
         """Set and replaced at every new head and every change of a conversation."""
@@ -145,8 +148,7 @@ class Node:
         token = next(self._tokens)
         wait = self._by_token[token] = _Wait()
         try:
-            await self._driver().give(Negotiate(input=event, token=token))
-            await wait.done.wait()
+            await self._given(Negotiate(input=event, token=token), wait)
         finally:
             self._by_token.pop(token, None)
         effects = [effect.effect for effect in wait.said if isinstance(effect, Negotiated)]
@@ -156,15 +158,17 @@ class Node:
         return effects
 
     async def kept(self) -> None:
-        """Return once all that the core has come to by now is on disk; what is not, a power cut could take back."""
+        """Return once all that the core has come to by now is on disk; what is not, a power cut could take back.
+
+        Or at once while the disk is full, as `status` says then: the owner is to see what there is all the same.
+        """
         if self.driver is not None:
-            await self.driver.kept()
+            await self.space.is_done(self.driver.kept)
 
     async def _recorded(self, event: Submit | Carry, wait_ms: int) -> list[Standing]:
         wait = self._by_token[event.token] = _Wait()
         try:
-            await self._driver().give(event)
-            await wait.done.wait()
+            await self._given(event, wait)
         finally:
             self._by_token.pop(event.token, None)
         answer = wait.said[0]
@@ -178,6 +182,19 @@ class Node:
         for entry_id in waits:
             self._by_entry.pop(entry_id, None)
         return [_standing(entry_id, entry_wait.said) for entry_id, entry_wait in waits.items()]
+
+    async def _given(self, event: Submit | Carry | Negotiate, wait: _Wait) -> None:
+        """Have the driver take an order in and wait until it is done; raises `Problem` where the disk is full."""
+        driver = self._driver()
+        self.space.check()
+
+        async def carried_out() -> None:
+            await driver.give(event)
+            await wait.done.wait()
+
+        if not await self.space.is_done(carried_out):
+            later = "What was asked is done once there is room, unless the node is stopped before"
+            raise Problem(FailKind.FAILED, f"{self.space.why} {later}")
 
     def _driver(self) -> Driver:
         if self.driver is None:

@@ -90,8 +90,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Problem as problem:
         report.refused(problem)
         return problem.kind.exit_status
-    except Exception:  # the edge of the process: the traceback belongs in the log, not on a closed stderr
-        log.exception("the daemon crashed")
+    except Exception as error:  # the edge of the process: the traceback belongs in the log, not on a closed stderr
+        from dpnode.space import full_disk
+
+        if (full := full_disk(error)) is not None:
+            report.refused(Problem(FailKind.FAILED, full))
+        else:
+            log.exception("the daemon crashed")
         return FailKind.FAILED.exit_status
     finally:
         close_log()

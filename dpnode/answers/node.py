@@ -66,7 +66,7 @@ async def status(node: Node, question: Status, responder: Responder) -> Answer:
             "pending": len(core.ledger.pool),
             "jobs_open": len(open_jobs(chain.state, node.identity.member)),
             "inbox": len(waiting_rows(node)),
-            "witness": not node.core.ledger.orderer.silence(),
+            "witness": not node.core.ledger.orderer.silence() and not node.space.why,
             "database_bytes": counts.disk_bytes,
             "withstands": withstands(node),
             "alarms": list(node.alarms),
@@ -84,6 +84,8 @@ async def status(node: Node, question: Status, responder: Responder) -> Answer:
 def reminders(node: Node) -> list[str]:
     """What the owner should do some day soon, each as a sentence."""
     lines = list(node.alarms)
+    if node.space.why:
+        lines.append(f"{node.space.why.rstrip('.')}; then this node goes on by itself")
     if sealed_root(node.home) is not None:
         lines.append("write down your 24 words: `dpnode id words` shows them and asks for two of them back")
     if node.parts is None:

@@ -103,7 +103,7 @@ def seat_shown(node: Node) -> Fields | None:
     place = chain.place_of(node.identity.member)
     if place is None:
         return None
-    silence = orderer.silence()
+    silence = orderer.silence() or node.space.why
     here = set(node.core.ledger.neighbours.peers)
     machines = node.core.ledger.neighbours.seats()
     connected = {at for peer, at in machines.items() if peer in here}

@@ -4,7 +4,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from dpnode.store.errors import StoreForeign, StoreUnreadable, error_of
+from dpnode.store.errors import StoreForeign, StoreFull, StoreUnreadable, error_of, is_full
 from dpnode.store.statement import Row, Statement
 
 HEADER_BYTES = 512
@@ -69,6 +69,21 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
         raise (named or StoreUnreadable(str(path), str(error))) from error
 
 
+def connect_without_room(path: Path) -> sqlite3.Connection:
+    """A connection that reads a database nobody has open, on a disk too full for the memory that connections share.
+
+    The index of the write-ahead log is made in this process alone, and no lock is taken. Raises as `connect`.
+    """
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro&vfs=unix-none"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        return connection
+    except sqlite3.Error as error:
+        named = error_of(str(path), getattr(error, "sqlite_errorcode", 0), str(error))
+        raise (named or StoreUnreadable(str(path), str(error))) from error
+
+
 def _prepare(path: Path) -> None:
     """The file to write to: for its owner alone, and one that SQLite would not take for an empty one."""
     try:
@@ -77,7 +92,7 @@ def _prepare(path: Path) -> None:
         if found.st_mode & 0o077:
             path.chmod(0o600)
     except OSError as error:
-        raise StoreUnreadable(str(path), str(error)) from error
+        raise (StoreFull(str(path)) if is_full(error) else StoreUnreadable(str(path), str(error))) from error
     # SQLite begins a file anew that is shorter than its header; what stands in it is somebody's all the same.
     if 0 < found.st_size < HEADER_BYTES:
         raise StoreForeign(str(path))

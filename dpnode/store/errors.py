@@ -74,8 +74,14 @@ class JournalBroken(StoreError):
     """The disk refused to write the vote journal {path}: this witness votes no more until it is started again."""
 
 
+_SHM_SIZE = 4874
+"""SQLITE_IOERR_SHMSIZE: the file of memory that its connections share could not be made larger."""
+
+
 def error_of(path: str, code: int, message: str) -> StoreError | None:
     """The named error for an SQLite result code (primary or extended); None when only a bug of ours explains it."""
+    if code == _SHM_SIZE:
+        return StoreFull(path)
     match code & 0xFF:
         case 13:  # SQLITE_FULL
             return StoreFull(path)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dpnode.store.errors import StoreLocked, StoreUnreadable
+from dpnode.store.errors import StoreFull, StoreLocked, StoreUnreadable, is_full
 
 
 class Held(Exception):
@@ -30,8 +30,8 @@ def owned(path: Path) -> Iterator[None]:
         except BlockingIOError:
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
             raise Held(holder or "another process") from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        # Over what stands there, so that a full disk has room for it, too.
+        os.ftruncate(descriptor, os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0))
         yield
     finally:
         os.close(descriptor)
@@ -46,7 +46,7 @@ def hold(path: Path) -> Iterator[None]:
     except Held as held:
         raise StoreLocked(str(path), held.holder) from None
     except OSError as error:
-        raise StoreUnreadable(str(path), str(error)) from error
+        raise (StoreFull(str(path)) if is_full(error) else StoreUnreadable(str(path), str(error))) from error
     try:
         yield
     finally:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from dpnode.store import write
-from dpnode.store.engine import SqlitePort, connect
-from dpnode.store.errors import StoreUnreadable
+from dpnode.store.engine import SqlitePort, connect, connect_without_room
+from dpnode.store.errors import StoreFull, StoreUnreadable
 from dpnode.store.lock import hold
 from dpnode.store.migrate import Tuning, check_version, migrate, quick_check, reader_settings, scripts, settings
 from dpnode.store.rows import Commit
@@ -42,7 +42,11 @@ class Writing(Reading):
 @contextmanager
 def reading(path: Path) -> Iterator[Reading]:
     """The database read-only, as it is at this moment. Raises StoreUnreadable, StoreForeign, StoreNewer."""
-    with closing(SqlitePort(connect(path, writable=False), str(path))) as port:
+    try:
+        connection = connect(path, writable=False)
+    except StoreFull:
+        connection = connect_without_room(path)
+    with closing(SqlitePort(connection, str(path))) as port:
         drive(port, reader_settings(Tuning()))
         if drive(port, check_version(str(path), len(scripts()))) == 0:
             raise StoreUnreadable(str(path), "it is empty")

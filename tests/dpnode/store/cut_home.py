@@ -102,9 +102,8 @@ class Home(Stand):
         self.port = opened(disk)
         drive(self.port, quick_check(PATH))
         self.journal, records = start_journal(Folder(disk, VOTES), VOTES, create=False, salt=bytes(SALT_BYTES))
-        memory = remembered(records)
-        self.voted = memory.votes
-        self.book = VoteBook(self.journal, memory)
+        self.memory = remembered(records)
+        self.book = VoteBook(self.journal, self.memory)
         self.disk = as_read(self.founded, self.port, records)
         self.parts = build(who, self.disk)
         newest = drive(self.port, questions.head())
@@ -123,10 +122,10 @@ class Home(Stand):
                     self._commit(StoreCommit(pending_done=effect.ids))
                 case Journal():
                     if not self.is_careful:
-                        self._tell(Told(vote=vote) for vote in effect.votes)
+                        self.note(Told(vote=vote) for vote in effect.votes)
                     self.book.write(effect, self.core.chain.head)
                     self.disk.journal += records_of(effect)
-                    self._tell(Told(vote=vote) for vote in effect.votes)
+                    self.note(Told(vote=vote) for vote in effect.votes)
                 case Halt():
                     self.book.halt(effect.reason)
                     self.disk.journal.append(halt_record(effect.reason))
@@ -134,10 +133,10 @@ class Home(Stand):
                     self._commit(step_commit(self.core.chain, effect.step, effect.certificate))
                     done += self.give(Stored())
                 case Recorded():
-                    self._tell(Told(entry=entry_id) for entry_id in effect.entry_ids)
+                    self.note(Told(entry=entry_id) for entry_id in effect.entry_ids)
                 case Final():
                     block = (effect.height, self.disk.ids[effect.height - 1])
-                    self._tell([Told(entry=effect.entry_id, block=block)])
+                    self.note([Told(entry=effect.entry_id, block=block)])
                 case _:
                     pass
         return done
@@ -149,7 +148,8 @@ class Home(Stand):
         if self.commits % SETTLE_EVERY == 0:
             drive(self.port, write.empty_log())
 
-    def _tell(self, told: Iterable[Told]) -> None:
+    def note(self, told: Iterable[Told]) -> None:
+        """These leave the machine now."""
         for each in told:
             self.told.append(each)
             self.power.ack(len(self.told) - 1)

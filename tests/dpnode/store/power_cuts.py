@@ -191,7 +191,7 @@ def _came_back(life: Home, survivor: CrashDisk, told: int, witnesses: int, found
     home, faults = came_back(life, survivor, told, witnesses)
     if home is not None:
         more = life.told[told + 1].vote if told + 1 < len(life.told) else None
-        found.kept += more is not None and more in home.voted
+        found.kept += more is not None and more in home.memory.votes
         home.port.close()
     return faults
 
