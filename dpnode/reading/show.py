@@ -33,10 +33,11 @@ from ledger.block import read_header
 from ledger.entry import read_entry
 from ledger.names import Kind, show_id
 from ledger.operations.work_standing import standing
+from ledger.statement import STATEMENT, read_statement
 
 Fields = dict[str, Any]
 Shower = Callable[[Source, str], Asking[Fields]]
-MEMBER_FIELDS = {"from", "member", "to"}
+MEMBER_FIELDS = {"arbiter", "arbiters", "customer", "from", "member", "provider", "to"}
 """Keys of operations and records whose 32 bytes name a member."""
 _KINDS = {
     "asset": Kind.ASSET,
@@ -251,6 +252,10 @@ def plain(source: Source, value: Fields) -> Fields:
 
 def _plain(source: Source, name: str, value: Any) -> Any:
     match value:
+        case {"body": bytes(), "key": bytes(), "sig": bytes()} if len(value) == len(STATEMENT.required):
+            # A second person's signed word: what it says, and by which key; its bytes say nothing to anybody.
+            said = read_statement("", value)
+            return {**plain(source, said.content), "signed_by": show_id(Kind.KEY, said.key)}
         case dict():
             return plain(source, value)
         case list():

@@ -24,6 +24,7 @@ from dpnode.control.questions.job import (
     JobShow,
     Why,
 )
+from dpnode.control.questions.ledger import LedgerJournal, LedgerShow
 from dpnode.errors import FailKind
 from dpnode.node import Node
 from protocol.negotiation.initiator import Calling
@@ -228,6 +229,20 @@ async def test_dry_runs_of_a_job_tell_what_is_paid_now_and_what_would_be(tmp_pat
         (proposal,) = (row["id"] for row in (await asked(ada, JobShow(id=call)))["proposals"])
         again = await refused(ada, JobAward(proposals=(proposal,)))
         assert again.sentence == f"this call is awarded already: {job}"
+
+
+async def test_an_award_on_the_ledger_shows_what_the_proposal_in_it_says(tmp_path: Path) -> None:
+    async with trading(tmp_path) as trade:
+        ada = trade.ada
+        call = await trade.proposed()
+        (proposal,) = (await asked(ada, JobShow(id=call)))["proposals"]
+        await asked(ada, JobAward(proposals=(proposal["id"],)))
+        journal = await asked(ada, LedgerJournal(family="work"))
+        (row,) = journal["entries"]
+        shown = (await asked(ada, LedgerShow(id=row["id"])))["content"]["operation"]
+        (said,) = shown["proposals"]
+        assert said["provider"]["name"] == "Bob" and said["signed_by"].startswith("key-")
+        assert said["quantity"] == 2 and "sig" not in said and "body" not in said
 
 
 def calls(node: Node) -> list[Calling]:
