@@ -65,18 +65,18 @@ class Parts:
 
 def read_policy(settings: Settings, home: Path) -> Policy:
     """The owner's policy: a preset and the file of their own on top; raises `Problem` naming file and key."""
+    policy = parse(tomllib.loads(preset_text(settings.policy.preset)))
+    if not settings.policy.overrides:
+        return policy
+    path = home / settings.policy.overrides
     try:
-        policy = parse(tomllib.loads(preset_text(settings.policy.preset)))
-        if not settings.policy.overrides:
-            return policy
-        path = home / settings.policy.overrides
         if path.stat().st_size > POLICY_BYTES_MAX:
             raise Problem(FailKind.FAILED, f"the policy file {path} is longer than {POLICY_BYTES_MAX} bytes")
         return parse(tomllib.loads(path.read_text("utf-8")), policy)
     except PolicyWrong as wrong:
-        raise Problem(FailKind.FAILED, f"the policy: {wrong}") from wrong
+        raise Problem(FailKind.FAILED, f"{path}: {wrong}") from wrong
     except (OSError, UnicodeDecodeError, ValueError) as wrong:
-        raise Problem(FailKind.FAILED, f"the policy file cannot be used: {wrong}") from wrong
+        raise Problem(FailKind.FAILED, f"the policy file {path} cannot be used: {wrong}") from wrong
 
 
 def starter_catalogue() -> Catalogue:

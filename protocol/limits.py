@@ -96,7 +96,7 @@ few seconds, less than making one costs. Half of what makes a late joiner ask.""
 OUTLINES_MAX = 4
 """Outlines that a late joiner looks at: 2.7 MiB each at worst. Members' machines that follow the ledger make theirs at
 about the same heights."""
-OUTLINE_AGAIN_MS = 1_000
+OUTLINE_AGAIN_MS = 500
 """How often a machine that makes a snapshot just now is asked whether it is done."""
 PIECES_PER_MACHINE_MAX = 2
 """Pieces on their way from one machine: while one travels the next is read there."""
