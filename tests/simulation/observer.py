@@ -92,7 +92,7 @@ class Observer:
                     self.acknowledged.pop(effect.entry_id, None)
                 elif effect.entry_id in self.standing:
                     raise Violation(f"{node.who.name} called an entry lapsed that is final")
-            case Commit() if node.parts.core.ledger.orderer.is_alone:
+            case Commit() if node.parts.core.ledger.orderer.is_alone and node.who.peer not in self.ballots.restored:
                 last = effect.step.blocks[-1].header.id
                 if not any(vote.block == last for vote in self.ballots.journal(node).values()):
                     raise Violation(f"{node.who.name} made a block final without its vote in the journal")

@@ -47,5 +47,7 @@ PAST = (
     Past(seed=28, found="an entry given up by a clock that was wrong, and another under its number"),
     Past(seed=153, found="an answer damaged on its way was taken for a vote that the journal had lost"),
     Past(seed=248, found="the same in a network of seven"),
+    Past(seed=1_178, found="who sat alone once and lost the journal since was to have its votes of then"),
+    Past(seed=843_963_102, found="what had lapsed by an only witness's clock counted as lost: no block was made since"),
 )
 """Since the storms have changed, a seed is run in those of then."""

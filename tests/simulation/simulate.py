@@ -90,10 +90,11 @@ def search(
     allowed: frozenset[str] | None,
     plant: Plant | None = None,
     *,
+    always: bool = False,
     machines: int | None = None,
 ) -> Iterator[Result]:
     """Seed after seed; a planted bug brings its own faults where none are asked for."""
-    always = plant is not None and plant.faults is not None and allowed is None
+    always |= plant is not None and plant.faults is not None and allowed is None
     tricks = None
     if plant is not None:
         tricks = plant.tricks
@@ -116,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--faults", default="all", metavar="LIST", help="all, none, list (says what there is), or names"
     )
+    parser.add_argument("--always", action="store_true", help="every seed has all of those faults, not a few of them")
     parser.add_argument("--plant", metavar="NAME", help="put a known bug in, and stop at the first seed that finds it")
     parser.add_argument("--list-plants", action="store_true", help="name the bugs, one a line")
     parser.add_argument("--json", action="store_true", help="one object a seed, and one of all in the end")
@@ -135,6 +137,8 @@ def _again(result: Result, asked: argparse.Namespace) -> str:
     more = [f"--{name} {getattr(asked, name)}" for name in ("witnesses", "plant") if getattr(asked, name) is not None]
     if asked.faults != "all":
         more.append(f"--faults {asked.faults}")
+    if asked.always:
+        more.append("--always")
     return " ".join(["scripts/simulate", f"--seed {result.seed}", *more])
 
 
@@ -157,7 +161,8 @@ def main() -> int:
     seeds = range(asked.first, asked.first + asked.seeds) if asked.seed is None else range(asked.seed, asked.seed + 1)
     plant = None if asked.plant is None else PLANTS[asked.plant]
     try:
-        return _run(asked, search(seeds, asked.witnesses, _allowed(parser, asked.faults), plant), len(seeds))
+        allowed = _allowed(parser, asked.faults)
+        return _run(asked, search(seeds, asked.witnesses, allowed, plant, always=asked.always), len(seeds))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -147,6 +147,11 @@ def test_every_fault_really_happens() -> None:
     assert happened == set(FAULTS)
 
 
+def test_every_seed_has_all_the_faults_where_that_is_asked(project: Path) -> None:
+    done = simulate(project, "--faults", "loss,delay", "--always", "--seeds", "3", "--json")
+    assert [json.loads(line)["faults"] for line in done.stdout.splitlines()[:-1]] == 3 * [["delay", "loss"]]
+
+
 @pytest.mark.parametrize("trick", TRICKS)
 def test_a_liar_really_plays_each_of_its_tricks(trick: str) -> None:
     with memoised():
