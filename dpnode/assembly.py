@@ -45,7 +45,7 @@ from protocol.replication.directory_peer import (
     DirectoryPeer,
 )
 from protocol.replication.directory_peer import Identity as DirectoryIdentity
-from protocol.replication.orderer import Voter
+from protocol.replication.door import Voter
 from protocol.share_offers import KEPT_GIVEN, KEPT_TAKEN, ShareOffers
 from protocol.world import LedgerWorld
 

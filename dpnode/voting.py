@@ -28,7 +28,7 @@ from ledger.consensus.votes import (
 )
 from ledger.errors import RemoteError
 from protocol.effects import Journal as Wanted
-from protocol.replication.orderer import Memory
+from protocol.replication.door import Memory
 
 
 class Kind(IntEnum):

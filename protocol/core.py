@@ -65,7 +65,7 @@ from protocol.messages import (
 from protocol.replication.anchor import Anchor
 from protocol.replication.directory_peer import DirectoryPeer
 from protocol.replication.ledger_peer import LedgerPeer
-from protocol.replication.orderer import Voter
+from protocol.replication.door import Voter
 from protocol.share_offers import AcceptShares, OfferShares, ShareOffers
 
 

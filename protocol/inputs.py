@@ -108,7 +108,7 @@ class Reseated:
     """This machine votes under another key from now on; the one before has no seat any more."""
 
     voter: Any
-    """A `protocol.replication.orderer.Voter`."""
+    """A `protocol.replication.door.Voter`."""
 
 
 Input = (

@@ -37,9 +37,10 @@ from protocol.replication.anchor import Anchor
 from protocol.replication.awaited import Awaited, told
 from protocol.replication.carrying import Carrying
 from protocol.replication.clocks import Clocks
+from protocol.replication.door import Door, Engine, Voter
 from protocol.replication.forks import Forked
 from protocol.replication.neighbours import Neighbours
-from protocol.replication.orderer import Orderer, Voter
+from protocol.replication.orderer import Orderer
 from protocol.replication.pool import Pool, Verdict
 from protocol.replication.ranges import read_ranges
 from protocol.replication.sync import CatchingUp, QueuedRange
@@ -56,6 +57,9 @@ FILLERS_MAX = 256
 class LedgerPeer:
     """The ledger as one member's machine keeps it."""
 
+    engine: Engine = Orderer
+    """What orders the entries: whoever uses this peer sees the door to it and nothing behind."""
+
     def __init__(
         self, chain: Chain, *, member: MemberId, signer: SigningKey, voter: Voter | None, pending: Iterable[Entry]
     ) -> None:
@@ -69,7 +73,7 @@ class LedgerPeer:
         self.carrying = Carrying(self.pool, self.neighbours)
         self.clocks = Clocks(chain, member)
         self.waiting = Waiting(chain, self.pool)
-        self.orderer = Orderer(chain, self.waiting, self.neighbours, member, voter)
+        self.orderer: Door = self.engine(chain, self.waiting, self.neighbours, member, voter)
         self._member = member
         self._signer = signer
         self._mine = Awaited()

@@ -1,32 +1,31 @@
-"""The narrow door to the ordering: pending entries and witnesses' words in, certified blocks out.
+"""What stands behind the narrow door (`door`): Simplex among the witnesses.
 
 Holds the replica of the present epoch where we are a witness, gives it the blocks (`Branches`) and the entries
 (`Waiting`), and turns its effects into ours. At a block that changes the witnesses the next epoch's replica takes over
-(SPEC V-22, V-23). Another engine could stand here with the same entries, rules and roots.
+(SPEC V-22, V-23). This file, `wire` and `ended` alone know the replica.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
-from ledger.block import Block
 from ledger.branches import Branches
-from ledger.canonical import INTEGER_MAX, Value
+from ledger.canonical import Value
 from ledger.chain import Advance, Chain
 from ledger.consensus import words
 from ledger.consensus.replica import Replica
 from ledger.consensus.signer import Signer
-from ledger.consensus.votes import Certificate, Vote, read_certificate, vote_statement, write_certificate
+from ledger.consensus.votes import read_certificate, vote_statement, write_certificate
 from ledger.consensus.words import Event, Finalized, Heard, Met, Settled, Started, Tell, Woken, Write
 from ledger.errors import RemoteError
-from ledger.keys import MemberId, SigningKey
+from ledger.keys import MemberId
 from ledger.operations.evidence import evidence_fields
 from protocol.effects import Alarm, Commit, Effect, Halt, Journal, Misbehaved, Send
 from protocol.inputs import Now, PeerId
 from protocol.limits import OTHER_EPOCH_MS
 from protocol.messages import Certified, Ordering
+from protocol.replication.door import Door, Voter
 from protocol.replication.ended import Ended, Guilt
 from protocol.replication.forks import signers_of
 from protocol.replication.neighbours import Neighbours
@@ -34,36 +33,7 @@ from protocol.replication.waiting import Waiting
 from protocol.replication.wire import epoch_of, to_message, to_word
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """What the journal of votes kept."""
-
-    certificates: tuple[Certificate, ...] = ()
-    blocks: tuple[Block, ...] = ()
-    votes: tuple[Vote, ...] = ()
-    floors: tuple[tuple[int, int], ...] = ()
-    """(epoch, view): what was final when the journal was begun anew."""
-    halted: str = ""
-    """Why the key signs nothing more."""
-
-    def floor(self, epoch: int) -> int:
-        """The view of an epoch up to which nothing may be signed: every one where a later epoch is spoken of."""
-        epochs = [epoch, *(at for at, _ in self.floors), *(vote.epoch for vote in self.votes)]
-        if max(epochs) > epoch:
-            return INTEGER_MAX
-        return max((view for at, view in self.floors if at == epoch), default=0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Voter:
-    """A voting key and its journal's memory; `key` None: there is none to vote with, and `why` says why."""
-
-    key: SigningKey | None
-    memory: Memory = Memory()
-    why: str = ""
-
-
-class Orderer:
+class Orderer(Door):
     """The order of the ledger as one member's machine takes part in it."""
 
     def __init__(

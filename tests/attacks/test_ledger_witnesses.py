@@ -18,7 +18,7 @@ from ledger.state import Overlay
 from protocol.effects import Commit
 from protocol.inputs import Now
 from protocol.replication.ledger_peer import LedgerPeer
-from protocol.replication.orderer import Voter
+from protocol.replication.door import Voter
 from tests.ledger.consensus.seat import Seat, block, cast
 from tests.ledger.town import DAY_MS, START_MS, Person, Town, certificate, charter_content
 

@@ -17,7 +17,7 @@ from dpnode.store.rows import ServedBlock
 from dpnode.voting import VoteBook
 from protocol.inputs import Input
 from protocol.messages import read_message
-from protocol.replication.orderer import Memory
+from protocol.replication.door import Memory
 from tests.protocol.stand import Stand
 from tests.simulation.town import Person
 

@@ -28,7 +28,7 @@ from ledger.consensus.votes import VoteKind
 from protocol.effects import Commit, Effect, Journal
 from protocol.inputs import Now, Quiet
 from protocol.replication.ledger_peer import LedgerPeer
-from protocol.replication.orderer import Memory
+from protocol.replication.door import Memory
 from tests.dpnode.store.crash_disk import CrashDisk
 from tests.ledger.town import Person, Town
 from tests.protocol.stand import ANN, BEN, Stand, of, profile

@@ -32,7 +32,7 @@ from protocol.negotiation.policy import Policy
 from protocol.own_offers import OwnOffers
 from protocol.replication.directory_peer import KEPT_ADVERT, KEPT_DEFINITION, KEPT_RECORD, DirectoryPeer
 from protocol.replication.directory_peer import Identity as DirectoryIdentity
-from protocol.replication.orderer import Voter
+from protocol.replication.door import Voter
 from protocol.world import LedgerWorld
 from tests.protocol.capability.workshop import starter
 
