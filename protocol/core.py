@@ -64,8 +64,8 @@ from protocol.messages import (
 )
 from protocol.replication.anchor import Anchor
 from protocol.replication.directory_peer import DirectoryPeer
-from protocol.replication.ledger_peer import LedgerPeer
 from protocol.replication.door import Voter
+from protocol.replication.ledger_peer import LedgerPeer
 from protocol.share_offers import AcceptShares, OfferShares, ShareOffers
 
 

@@ -17,8 +17,8 @@ from ledger.fold import execute
 from ledger.state import Overlay
 from protocol.effects import Commit
 from protocol.inputs import Now
-from protocol.replication.ledger_peer import LedgerPeer
 from protocol.replication.door import Voter
+from protocol.replication.ledger_peer import LedgerPeer
 from tests.ledger.consensus.seat import Seat, block, cast
 from tests.ledger.town import DAY_MS, START_MS, Person, Town, certificate, charter_content
 

@@ -27,8 +27,8 @@ from ledger.chain import Chain
 from ledger.consensus.votes import VoteKind
 from protocol.effects import Commit, Effect, Journal
 from protocol.inputs import Now, Quiet
-from protocol.replication.ledger_peer import LedgerPeer
 from protocol.replication.door import Memory
+from protocol.replication.ledger_peer import LedgerPeer
 from tests.dpnode.store.crash_disk import CrashDisk
 from tests.ledger.town import Person, Town
 from tests.protocol.stand import ANN, BEN, Stand, of, profile

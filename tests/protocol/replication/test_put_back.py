@@ -15,8 +15,8 @@ from ledger.keys import PublicKey, SigningKey
 from protocol.effects import Alarm, Commit, Effect, Halt, Journal, Send
 from protocol.inputs import Now
 from protocol.messages import AskRange, Blocks, NewHead
-from protocol.replication.ledger_peer import LedgerPeer
 from protocol.replication.door import Memory, Voter
+from protocol.replication.ledger_peer import LedgerPeer
 from tests.ledger.operations.council import Council
 from tests.ledger.town import Person
 from tests.protocol.stand import of
