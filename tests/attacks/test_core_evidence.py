@@ -15,10 +15,10 @@ from dpnode.reading.source import HeadSeen, Source
 from ledger.consensus.tally import VIEWS_AHEAD_MAX, VIEWS_PAST_MAX, Tally
 from ledger.consensus.votes import Certificate, Vote, VoteKind, sign_vote, vote_to_value, write_certificate
 from ledger.names import Kind, show_id
-from protocol.messages import Certified, Ordering, OwnVotes, Proposed, Voted
+from protocol.messages import AskOwnVotes, Certified, NewHead, Ordering, OwnVotes, Proposed, Voted
 from protocol.replication.ended import EPOCHS_MAX, Ended
 from tests.attacks.test_core_witnesses import PEOPLE, Council
-from tests.protocol.stand import Stand
+from tests.protocol.stand import Stand, said
 
 LIAR = 3
 N, X, F = VoteKind.NOTARIZE, VoteKind.NULLIFY, VoteKind.FINALIZE
@@ -70,9 +70,9 @@ def sitting(stand: Stand) -> list[str]:
     return [next(who.name for who in PEOPLE if who.member == one["member"]) for one in stand.core.chain.witnesses]
 
 
-def convicted() -> Council:
-    """Three witnesses whose fourth has voted twice, each vote told to another of them."""
-    council = Council(without=LIAR)
+def convicted(council: Council | None = None) -> Council:
+    """Witnesses of whom one has voted twice, each vote told to another of them: three, and no machine of the liar."""
+    council = council or Council(without=LIAR)
     view = council.stands[0].ledger.orderer._replica.view
     hear(council, 0, voted(cast(council, LIAR, view, N, A)))
     hear(council, 0, voted(cast(council, LIAR, view, N, B)), by=1)
@@ -91,6 +91,24 @@ def test_a_double_vote_becomes_an_entry_that_everybody_shows_and_its_witness_is_
     council.record(1, "and on it goes")
     assert {stand.height for stand in council.stands} == {2}
     assert len({stand.core.chain.state.root for stand in council.stands}) == 1
+
+
+def test_who_read_how_an_epoch_ended_asks_what_it_signed_before_it_votes() -> None:
+    """V-23, V-21: its disk may have been put back, and it have voted in the new epoch before."""
+    council = Council()
+    cat = council.stands.pop(2)
+    convicted(council)
+    ann = council.stands[0]
+    assert (ann.height, cat.height) == (1, 0)
+    cat.hear(ann.who, NewHead(height=1, block=ann.core.chain.head.block))
+    cat.hear(ann.who, ann.range())
+    effects = cat.block()
+    replica = cat.ledger.orderer._replica
+    assert (cat.height, replica.epoch, replica.is_asking, replica.may_vote) == (1, 2, True, False)
+    assert {(one.epoch, one.token) for one in said(effects, AskOwnVotes)} == {(2, replica._book.barrier.token)}
+    for other in (PEOPLE[0], PEOPLE[1]):
+        cat.hear(other, OwnVotes(certificates=[], epoch=2, token=replica._book.barrier.token, votes=[]))
+    assert not replica.is_asking and replica.may_vote
 
 
 @pytest.mark.parametrize("word", ["loose", "proposed", "in a certificate", "in an answer"])

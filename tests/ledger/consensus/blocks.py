@@ -62,6 +62,10 @@ class ToyTree:
         self.pending = pending
         self.bodies: dict[bytes, Block] = {}
         self.wrong: set[bytes] = set()
+        self.closing: set[int] = set()
+        """A block that holds one of these numbers closes the epoch."""
+        self.untimely: set[bytes] = set()
+        """Blocks whose time is far from our clock."""
 
     @property
     def base(self) -> bytes:
@@ -111,7 +115,8 @@ class ToyTree:
         assert self.judge(block_id) is Verdict.VALID
 
     def closes(self, block_id: bytes) -> bool:
-        return False
+        block = self.bodies.get(block_id)
+        return block is not None and any(int(n) in self.closing for n in block.outcomes)
 
     def missing(self, block_id: bytes) -> tuple[bytes, ...]:
         while block_id != self.base and (block := self.bodies.get(block_id)) is not None:
@@ -137,7 +142,7 @@ class ToyTree:
         return block
 
     def is_timely(self, block_id: bytes, wall_ms: int) -> bool:
-        return True
+        return block_id not in self.untimely
 
     def has_work(self, wall_ms: int) -> bool:
         taken = {int(n) for block in self.disk.final for n in block.outcomes}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ledger.chain import Chain
 from ledger.entry import Entry
+from ledger.operations import due
+from ledger.state import Overlay, State
 from protocol.inputs import Now
+from protocol.limits import PROPOSE_AGAIN_MS
 from protocol.replication.pool import Pool
 from protocol.replication.waiting import LOOKED_AT_MAX, Waiting
 from tests.simulation.town import DAY_MS, START_MS, entry, network, person
@@ -26,6 +31,37 @@ def test_an_entry_that_has_lapsed_is_no_work_any_more_though_nothing_else_happen
         now = moment(after_ms)
         waiting.at(now)
         assert waiting.has_any(now.wall_ms) is is_work
+
+
+def test_who_may_not_propose_has_no_work_of_entries_nor_of_due_items() -> None:
+    """V-17, V-13, P-36: to give view after view up would bring nothing; it looks again after a while."""
+    founded = network("ann", "ben", "cat", witnesses=3)
+    chain, _ = Chain.founded(founded.charter)
+    pool = Pool(chain.network)
+    pool.add(entry(person("ann"), founded, 1, {"t": "membership.profile/1"}, until_ms=START_MS + 90 * DAY_MS))
+    waiting, now = Waiting(chain, pool), moment(31 * DAY_MS)
+    waiting.at(now)
+    assert waiting.has_any(now.wall_ms)
+    waiting.is_held = True
+    assert not waiting.has_any(now.wall_ms) and not waiting.may_propose(now.wall_ms)
+    assert waiting.wake_ms(now) == now.monotonic_ms + PROPOSE_AGAIN_MS
+    waiting.is_held = False
+    chain.head = replace(chain.head, height=1)
+    assert not waiting.has_any(now.wall_ms), "31 days after the last block"
+    chain.state.merge(chain.state.settle(due_at(START_MS + 1)))
+    assert not waiting.has_any(now.wall_ms), "although an item is due"
+    waiting.clock_is_confirmed = True
+    assert waiting.has_any(now.wall_ms)
+    pool.settle(chain.state, pool.all(), 1)
+    waiting.changed()
+    assert waiting.has_any(now.wall_ms), "for the item alone"
+
+
+def due_at(time_ms: int) -> dict[bytes, bytes | None]:
+    """What the state holds of one item that is due at a time."""
+    tx = Overlay(State())
+    due.add(tx, time_ms, "motions.end", b"m" * 32)
+    return tx.changes
 
 
 HIDING = 3 * LOOKED_AT_MAX
