@@ -10,7 +10,6 @@ Not here: files, and who is asked.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -50,19 +49,25 @@ class Outline:
 
 def read_outline(begins: bytes, nodes: bytes, charter: Charter) -> Outline:
     """What a snapshot's beginning and the hashes of its pieces show; raises `RemoteError` (O-18)."""
-    stream = io.BytesIO(begins)
-    start = Snapshot(stream.read, charter).start
-    if stream.read(1):
+    at = 0
+
+    def read(size: int) -> bytes:
+        nonlocal at
+        at += size
+        return begins[at - size : at]
+
+    start = Snapshot(read, charter).start
+    if at != len(begins):
         raise BadSnapshot("something follows the totals")
     count, rest = divmod(len(nodes), HASH_BYTES)
     if rest or count not in [1 << depth for depth in range(DEPTH_MAX + 1)]:
         raise BadSnapshot(f"{len(nodes)} bytes are no hashes of the pieces of a state")
-    read = tuple(nodes[at : at + HASH_BYTES] for at in range(0, len(nodes), HASH_BYTES))
-    if _root_over(read) != start.block.header.state_root:
+    hashes = tuple(nodes[i : i + HASH_BYTES] for i in range(0, len(nodes), HASH_BYTES))
+    if _root_over(hashes) != start.block.header.state_root:
         raise BadSnapshot(f"the pieces do not lead to the state root of block {start.block.header.height}")
-    nothing = _nothing_at(len(read).bit_length() - 1)
-    pieces = {node: place for place, node in enumerate(read) if node != nothing}
-    return Outline(start=start, nodes=read, pieces=pieces)
+    nothing = _nothing_at(len(hashes).bit_length() - 1)
+    pieces = {node: place for place, node in enumerate(hashes) if node != nothing}
+    return Outline(start=start, nodes=hashes, pieces=pieces)
 
 
 def read_piece(data: bytes, outline: Outline, node: bytes) -> list[Pair]:
@@ -72,15 +77,20 @@ def read_piece(data: bytes, outline: Outline, node: bytes) -> list[Pair]:
     pairs = chunk_pairs(data)
     below = BUCKET_BITS - outline.depth
     first = outline.pieces[node] << below
-    buckets: list[list[Pair]] = [[] for _ in range(1 << below)]
+    buckets: dict[int, list[Pair]] = {}
     at = 0
     for pair in pairs:
         place = bucket_of(pair[0]) - first
-        if not at <= place < len(buckets):
+        if not at <= place < 1 << below:
             raise BadSnapshot("a pair stands in a piece that is not its own, or out of order")
         at = place
-        buckets[place].append(pair)
-    if _root_over([bucket_hash(one) for one in buckets]) != node:
+        buckets.setdefault(place, []).append(pair)
+    # Most buckets are empty as a rule, and so are most nodes above them.
+    level = {place: bucket_hash(one) for place, one in buckets.items()}
+    for blank in EMPTY[:below]:
+        above = {i >> 1 for i in level}
+        level = {i: node_hash(level.get(2 * i, blank), level.get(2 * i + 1, blank)) for i in above}
+    if level[0] != node:
         raise BadSnapshot("the pairs of a piece do not lead to its hash")
     return pairs
 
