@@ -71,6 +71,14 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """How this node comes to the ledger of a network that has been at work for long."""
+
+    snapshot_from_entries: Annotated[int, Whole(least=0, most=1 << 50)] = 100_000
+    """Of a ledger this long, the first thing is a snapshot from other members' machines; 0: never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Which policy decides about work: a preset, and a file of one's own that overrides parts of it."""
 
@@ -120,6 +128,7 @@ class Settings:
     """All sections of one `config.toml`."""
 
     network: Network = field(default_factory=Network)
+    ledger: Ledger = field(default_factory=Ledger)
     policy: Policy = field(default_factory=Policy)
     owner: Owner = field(default_factory=Owner)
     log: Log = field(default_factory=Log)

@@ -34,14 +34,15 @@ from dpnode.files import serve_file
 from dpnode.gate import machine_named
 from dpnode.identity.identity import Identity
 from dpnode.identity.voting_key import ensure_pair, voting_key_in
+from dpnode.late import Late
 from dpnode.net import (
     JOIN_PROTOCOL,
+    SNAPSHOT_PROTOCOL,
     Frame,
     Gossip,
     Neighbour,
     NetError,
     NetEvent,
-    NetSettings,
     PeerDown,
     PeerUp,
     Restarted,
@@ -51,10 +52,12 @@ from dpnode.net import (
 )
 from dpnode.net.api import CannotListen, PeerId, PortTaken
 from dpnode.net.room import Net
+from dpnode.net_settings import net_settings
 from dpnode.node import Node
 from dpnode.paths import Home
 from dpnode.seat import Seat
-from dpnode.shelf import Founded, read_founded, read_introducer
+from dpnode.shelf import META_LATE, Founded, read_founded, read_introducer
+from dpnode.snapshot_room import SnapshotRoom
 from dpnode.store.errors import StoreError
 from dpnode.store.journal import Record
 from dpnode.store.rows import Commit
@@ -104,6 +107,7 @@ class _Daemon:
         self._unread: Unread
         self._changing = trio.Lock()
         self._damage = Damage(home)
+        self._snapshots: SnapshotRoom
         self._introducer: tuple[PeerId, tuple[str, ...]] | None = None
         """By whose machine we come in, as long as our own ledger does not hold that we are a member."""
 
@@ -138,13 +142,17 @@ class _Daemon:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             node.on_talk = Talk(node, nursery).perform
+            self._snapshots = SnapshotRoom(node, nursery)
             nursery.start_soon(self._watch_signals)
             nursery.start_soon(self._watch_damage)
             events, incoming = trio.open_memory_channel[NetEvent](EVENTS_WAITING_MAX)
-            if founded is not None:
+            late = founded is not None and META_LATE in await store.meta()
+            if founded is not None and not late:
                 await self._assemble(founded)
             node.net = await self._open_network(events)
-            if founded is not None:
+            if founded is not None and late:
+                await self._begin_late(founded)
+            elif founded is not None:
                 await self._drive()
             nursery.start_soon(self._pump, incoming)
             await nursery.start(serve_control, self._home, self._answer)
@@ -202,6 +210,7 @@ class _Daemon:
         node = self._node
         node.net = net
         net.answer(JOIN_PROTOCOL, self._guest, strangers=True)
+        net.answer(SNAPSHOT_PROTOCOL, self._snapshots.answer)
         net.offer_files(self._file)
         self._introduce(net)
 
@@ -222,6 +231,8 @@ class _Daemon:
     def _introduce(self, net: Net) -> None:
         """Tell the room whom to keep connected, and neighbours which network this is."""
         node = self._node
+        if node.late is not None:
+            node.late.prepare(net)
         if node.parts is None or node.founded is None:
             return
         net.announce(node.founded.charter.network.hex()[:16])
@@ -238,6 +249,7 @@ class _Daemon:
         async for event in incoming:
             driver = self._node.driver
             if driver is None:
+                await self._pump_late(event)
                 continue
             match event:
                 case PeerUp():
@@ -256,6 +268,14 @@ class _Daemon:
                 case Gossip():
                     pass
 
+    async def _pump_late(self, event: NetEvent) -> None:
+        """Before there is a ledger only who is there matters."""
+        late = self._node.late
+        if late is not None and isinstance(event, PeerUp):
+            await late.connected(event.peer_id)
+        elif late is not None and isinstance(event, PeerDown):
+            await late.lost(event.peer_id)
+
     def _neighbour(self, event: Neighbour) -> None:
         node = self._node
         if node.founded is None or node.net is None or event.network_tag != node.founded.charter.network.hex()[:16]:
@@ -272,11 +292,43 @@ class _Daemon:
             if node.founded is not None:
                 raise Problem(FailKind.REFUSED, "this home belongs to a network already: one home, one network")
             await node.store.commit(first)
-            await self._assemble(founded)
-            await self._drive()
-            assert node.net is not None
-            self._introduce(node.net)
-            node.net.recheck()
+            if any(name == META_LATE for name, _ in first.meta):
+                await self._begin_late(founded)
+            else:
+                await self._take_up(founded)
+
+    async def _take_up(self, founded: Founded) -> None:
+        node = self._node
+        await self._assemble(founded)
+        await self._drive()
+        assert node.net is not None
+        self._introduce(node.net)
+        node.net.recheck()
+
+    async def _begin_late(self, founded: Founded) -> None:
+        """Fetch a snapshot in the background, and only then take the ledger up."""
+        node = self._node
+        assert node.net is not None
+        node.founded, node.late = founded, Late(node, founded, await node.store.meta())
+        remember(self._home, founded)
+        node.late.prepare(node.net)
+        node.net.recheck()
+        for peer in node.net.peers():
+            if peer.linked:
+                await node.late.connected(peer.peer_id)
+        self._nursery.start_soon(self._damage.work, self._late)
+
+    async def _late(self) -> None:
+        node, late = self._node, self._node.late
+        assert late is not None and node.founded is not None and node.net is not None
+        first = await late.run()
+        async with self._changing:
+            await node.space.until_written(lambda: node.store.commit(first))
+            # Who was let in for the snapshot's sake is let in from now on as the ledger says.
+            node.gate.introducers.clear()
+            await self._take_up(node.founded)
+            late.over(node.net)
+            node.late = None
 
     async def _assemble(self, founded: Founded) -> None:
         node = self._node
@@ -341,21 +393,3 @@ class _Daemon:
 
 async def _opened(seat: Seat, chain: Chain) -> list[Record] | None:
     return seat.open(chain)
-
-
-def net_settings(settings: Settings) -> NetSettings:
-    """The network room's settings from the owner's."""
-    own = settings.network
-    return NetSettings(
-        listen=own.listen,
-        allow_loopback=own.allow_loopback,
-        mdns=own.mdns,
-        relays=own.relays,
-        relay_serve=own.relay_serve,
-        connections_max=own.connections_max,
-        ping_interval_ms=own.ping_interval_ms,
-        ping_deadline_ms=own.ping_deadline_ms,
-        redial_ms_min=own.redial_ms_min,
-        redial_ms_max=own.redial_ms_max,
-        gossip=False,
-    )

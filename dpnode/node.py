@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -35,6 +35,9 @@ from protocol.core import Core
 from protocol.effects import Alarm, Effect, Final, HeadMoved, Negotiated, NotRecorded, Recorded
 from protocol.inputs import Carry, Negotiate, Submit
 from protocol.negotiation import effects as said
+
+if TYPE_CHECKING:
+    from dpnode.late import Late
 
 ENTRY_LIFE_MS = 7 * 86_400_000
 """How long an entry made by a command may wait to be included: a week offline loses nothing."""
@@ -76,6 +79,8 @@ class Node:
         self.founded: Founded | None = None
         self.parts: Parts | None = None
         self.driver: Driver | None = None
+        self.late: Late | None = None
+        """There while this home begins with a snapshot, before it has parts."""
         self.seat = Seat(home, identity.member)
         """The voting key and its journal; the daemon's own, which opens it."""
         self.space = Space()
@@ -101,6 +106,8 @@ class Node:
     @property
     def assembled(self) -> Parts:
         """The parts; raises `Problem` while this home has no network."""
+        if self.parts is None and self.late is not None:
+            raise Problem(FailKind.FAILED, "a snapshot of the network's ledger is still fetched: see `dpnode status`")
         if self.parts is None:
             raise Problem(
                 FailKind.REFUSED, "this home has no network yet: `dpnode network found NAME` or `dpnode network join`"

@@ -58,6 +58,16 @@ class Home:
         return self.root / "files"
 
     @property
+    def snapshots(self) -> Path:
+        """Snapshots in pieces, for whoever joins late; made anew when they are missing."""
+        return self.root / "snapshots"
+
+    @property
+    def late(self) -> Path:
+        """What has come of a snapshot that this home is to begin with; gone once it has begun."""
+        return self.root / "late"
+
+    @property
     def offers(self) -> Path:
         """The owner's capability files, one TOML each."""
         return self.root / "offers"

@@ -38,6 +38,8 @@ META_CHECKED = "checked"
 """Up to which height every author's signature was verified here."""
 META_BEGINS = "begins"
 """The height of the oldest block here, that of the snapshot this home began with; not there where it has them all."""
+META_LATE = "late"
+"""There while this home is to begin with a snapshot from other members' machines, and has not yet (SPEC P-93)."""
 KEPT_EPOCH_END = "epoch-end"
 """What shows strangers the witnesses of each later epoch: by the number of the epoch that ended, 8 bytes (SPEC O-4)."""
 _HEAD = Map(
@@ -212,6 +214,11 @@ def introduced(first: Commit, peer: bytes, addresses: Iterable[str]) -> Commit:
     """A first commit that also says by whose machine we come in."""
     written = encode({"addresses": list(addresses), "peer": peer})
     return replace(first, meta=[*first.meta, (META_INTRODUCER, written)])
+
+
+def beginning_late(first: Commit) -> Commit:
+    """A first commit of a home that begins with a snapshot, if there is one to be had."""
+    return replace(first, meta=[*first.meta, (META_LATE, encode(1))])
 
 
 def read_introducer(meta: Mapping[str, bytes]) -> tuple[bytes, tuple[str, ...]] | None:

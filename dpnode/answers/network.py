@@ -26,7 +26,7 @@ from dpnode.founding import check_root, make_network
 from dpnode.net import JOIN_PROTOCOL
 from dpnode.net.api import CannotConnect, NetError, PeerId, RequestRefused
 from dpnode.node import Node
-from dpnode.shelf import Founded, false_history, founding_commit, introduced
+from dpnode.shelf import Founded, beginning_late, false_history, founding_commit, introduced
 from dpnode.snapshots import first_commit
 from dpnode.store.rows import Commit
 from ledger.charter import Charter
@@ -182,7 +182,7 @@ async def join(node: Node, question: NetworkJoin, responder: Responder) -> Answe
         charter, signatures, number = _read_welcome(reply, invitation)
         founded = Founded(charter=charter, signatures=signatures)
         # Before the invitation is used: a snapshot that does not hold leaves it as it was.
-        first = None if question.snapshot is None else await _begun(question.snapshot, founded, invitation, responder)
+        first = await first_of(node, founded, invitation, responder, snapshot=question.snapshot, whole=question.whole)
         entry = _own_entry(node, invitation, root, number)
         await responder.progress({"text": f"asking {charter.name} to record that you join"})
         outcome = await _until_final(node, peer, invitation, entry)
@@ -193,14 +193,23 @@ async def join(node: Node, question: NetworkJoin, responder: Responder) -> Answe
     raise Problem(FailKind.TIMED_OUT, "joining took too long; what was recorded goes on in the background")
 
 
-async def _begun(path: str, founded: Founded, invitation: Invitation, responder: Responder) -> Commit:
-    """The first commit by a snapshot; raises `Problem`. Ends at its next report when cancelled."""
-    anchor = (invitation.height, invitation.block)
+async def first_of(
+    node: Node, founded: Founded, way: Invitation | Ticket, responder: Responder, *, snapshot: str | None, whole: bool
+) -> Commit:
+    """What a home begins with: the snapshot in a file, the charter, or late if a snapshot is to be had (P-93).
+
+    Raises `Problem` where the file does not hold. Ends at its next report when cancelled.
+    """
+    anchor = (way.height, way.block)
+    if snapshot is None:
+        first = founding_commit(founded, anchor)
+        is_whole = whole or not node.settings.ledger.snapshot_from_entries
+        return first if is_whole else beginning_late(first)
 
     def report(value: dict[str, Any]) -> None:
         trio.from_thread.run(responder.progress, value)
 
-    return await trio.to_thread.run_sync(first_commit, Path(path), founded, anchor, report)
+    return await trio.to_thread.run_sync(first_commit, Path(snapshot), founded, anchor, report)
 
 
 async def take_up(
@@ -209,19 +218,30 @@ async def take_up(
     way: Invitation | Ticket,
     height: int,
     responder: Responder,
-    first: Commit | None = None,
+    first: Commit,
 ) -> None:
-    """Belong to a network, beginning with `first` (None: with the charter), and catch up to `height` at least."""
+    """Belong to a network, beginning with `first`, and catch up to `height` at least."""
     assert node.net is not None
     peer = PeerId(way.peer)
-    first = first or founding_commit(founded, (way.height, way.block))
     await node.begin(founded, introduced(first, way.peer, way.addresses))
+    await _begun_late(node, responder)
     # Only now is there somebody to hear what it sends.
     node.gate.introducers.add(peer)
     node.core.introducers.add(peer)
     node.net.keep(peer, way.addresses)
     node.net.recheck()
     await _caught_up(node, max(height, way.height), responder)
+
+
+async def _begun_late(node: Node, responder: Responder) -> None:
+    """Wait until a snapshot has come, or none is to be had."""
+    while (late := node.late) is not None:
+        at = late.progress
+        if at.of:
+            told = f"fetching a snapshot of block {at.height:,}"
+            await responder.progress({"text": told, "done": at.pieces, "of": at.of})
+        with trio.move_on_after(ASK_AGAIN_S):
+            await late.wait()
 
 
 def _read_welcome(reply: bytes, invitation: Invitation) -> tuple[Charter, dict[bytes, bytes], int]:

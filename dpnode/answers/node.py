@@ -51,6 +51,10 @@ async def status(node: Node, question: Status, responder: Responder) -> Answer:
     }
     if node.net is not None:
         value["peer"] = show_peer_id(node.net.peer_id)
+    if node.late is not None and node.founded is not None:
+        charter, at = node.founded.charter, node.late.progress
+        value["network"] = {"id": show_id(Kind.NETWORK, charter.network), "name": charter.name}
+        value["snapshot"] = {"height": at.height, "pieces": at.pieces, "of": at.of, "machines": at.machines}
     if node.parts is not None and node.founded is not None:
         core = node.core
         chain = core.chain
@@ -88,6 +92,8 @@ def reminders(node: Node) -> list[str]:
         lines.append(f"{node.space.why.rstrip('.')}; then this node goes on by itself")
     if sealed_root(node.home) is not None:
         lines.append("write down your 24 words: `dpnode id words` shows them and asks for two of them back")
+    if node.late is not None:
+        return lines
     if node.parts is None:
         begin = "no network yet: `dpnode network found NAME`, or `dpnode network join INVITATION`"
         lines.append(lost(node.home) or begin)

@@ -11,7 +11,7 @@ from typing import Any
 
 import trio
 
-from dpnode.answers.network import ASK_AGAIN_S, entered, guest_request, take_up
+from dpnode.answers.network import ASK_AGAIN_S, entered, first_of, guest_request, take_up
 from dpnode.answers.shown import party
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
@@ -67,10 +67,11 @@ async def come_back(node: Node, question: IdReturn, responder: Responder) -> Ans
         except CannotConnect as problem:
             raise Problem(FailKind.FAILED, f"{WHOSE} cannot be reached: {problem}") from problem
         root, welcome = await _welcomed(node, ticket, question.entropy)
+        founded = Founded(charter=welcome.charter, signatures=welcome.signatures)
+        first = await first_of(node, founded, ticket, responder, snapshot=question.snapshot, whole=question.whole)
         await responder.progress({"text": f"asking {welcome.charter.name} to record this machine's keys"})
         height = await _recorded(node, ticket, root, welcome, question.alone)
-        founded = Founded(charter=welcome.charter, signatures=welcome.signatures)
-        await take_up(node, founded, ticket, height, responder)
+        await take_up(node, founded, ticket, height, responder, first)
         value = entered(node, founded, node.core.chain.head.height, False)
         value["member"] = party(node.core.chain.state, node.identity.member)
         return Done(value=value)

@@ -14,6 +14,7 @@ import trio
 
 from dpnode.net.api import (
     JOIN_PROTOCOL,
+    SNAPSHOT_PROTOCOL,
     Admission,
     Answer,
     CannotConnect,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JOIN_PROTOCOL",
+    "SNAPSHOT_PROTOCOL",
     "Admission",
     "Answer",
     "CannotConnect",

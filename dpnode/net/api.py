@@ -16,6 +16,7 @@ PeerId = NewType("PeerId", bytes)
 """The multihash bytes of a libp2p peer id (38 bytes for an Ed25519 key)."""
 
 JOIN_PROTOCOL = "/dpnode/join/1"
+SNAPSHOT_PROTOCOL = "/dpnode/snapshot/1"
 
 
 class Admission(Enum):

@@ -44,7 +44,13 @@ def test_the_comment_of_a_number_names_its_unit() -> None:
                 assert unit and comment and unit in comment[1].lower(), f"[{section}] {key} does not say its unit"
 
 
-UNITS = (("_ms", "milliseconds"), ("bytes", "bytes"), ("connections", "connections"), ("files", "files"))
+UNITS = (
+    ("_ms", "milliseconds"),
+    ("bytes", "bytes"),
+    ("connections", "connections"),
+    ("files", "files"),
+    ("entries", "entries"),
+)
 
 
 def test_every_key_has_bounds_that_hold_its_default() -> None:
@@ -81,7 +87,7 @@ def test_what_a_file_sets_is_set_and_the_rest_stays_default() -> None:
         ("[owner]\nzzz = 1", "owner.zzz: no such key; [owner] has place, notify_command"),
         ("[netwrk]\nmdns = true", "netwrk: no such section; the nearest is network"),
         ("mdns = true", "mdns: no such key; the nearest is network.mdns"),
-        ("xyzzy = 1", "xyzzy: no such key; there are network, policy, owner, log"),
+        ("xyzzy = 1", "xyzzy: no such key; there are network, ledger, policy, owner, log"),
         ("network = 3", "network: is a section, so it is written [network]"),
         ('[network]\nmdns = "yes"', "network.mdns: must be true or false, not 'yes'"),
         ("[network]\nmdns = 1", "network.mdns: must be true or false, not 1"),

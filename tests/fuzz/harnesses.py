@@ -31,7 +31,7 @@ from protocol.messages import MESSAGES, read_message, write_message
 from protocol.negotiation.contents import CALL_FORM, COUNTER_FORM, read_call, read_intent
 from protocol.negotiation.messages import _FORMS as TALK_FORMS
 from protocol.negotiation.messages import from_value
-from tests.fuzz import joining, returning
+from tests.fuzz import joining, late, returning
 from tests.fuzz.files import design, facility, snippet, texts
 from tests.fuzz.mutation import example
 from tests.fuzz.proofs import proof, proof_seeds
@@ -298,6 +298,10 @@ HARNESSES: dict[str, Harness] = {
     "proposal": Harness(lambda: examples(PROPOSAL), of_content("proposal", read_proposal)),
     "fold": Harness(fold_seeds, fold),
     "snapshot": Harness(snapshot_seeds, snapshot),
+    "outline": Harness(late.split_seeds, late.split),
+    "piece": Harness(late.piece_seeds, late.piece),
+    "snapshot-request": Harness(late.request_seeds, late.request),
+    "offer": Harness(late.offer_seeds, late.offer),
     "message": Harness(message_seeds, message),
     "talk": Harness(talk_seeds, talk),
     "call": Harness(lambda: examples(CALL_FORM), of_content("call", read_call)),

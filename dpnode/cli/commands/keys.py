@@ -10,6 +10,7 @@ import click
 
 from dpnode.cli import shapes
 from dpnode.cli.arguments import SPAN
+from dpnode.cli.beginning import beginning_options
 from dpnode.cli.blocks import Block, Column, Exact, Note, Table, facts
 from dpnode.cli.frame import Run, command, family, wait_option
 from dpnode.cli.root import root_options, unlock_entropy
@@ -221,16 +222,35 @@ def _ticket(value: Fields) -> Iterator[Block]:
 @click.option(
     "--all-lost", "alone", is_flag=True, help="End every other working key and machine of yours, first of all."
 )
+@beginning_options
 @root_options
 @click.option("--wait", "wait_ms", type=SPAN, default=60_000, metavar="SPAN", help="Give up after so long (60s).")
 def come_back(
-    run: Run, ticket: str, alone: bool, words_file: str | None, passphrase_file: str | None, wait_ms: int
+    run: Run,
+    ticket: str,
+    alone: bool,
+    snapshot: str | None,
+    whole: bool,
+    words_file: str | None,
+    passphrase_file: str | None,
+    wait_ms: int,
 ) -> None:
     """Come back as the member you are, on a machine restored from your words; the daemon must be up."""
     # Told before the words are typed, which are many.
     _ticket_in(ticket)
     entropy = unlock_entropy(run.home, words_file=words_file, passphrase_file=passphrase_file)
-    run.ask(IdReturn(ticket=ticket, entropy=entropy, alone=alone, wait_ms=wait_ms, dry_run=run.dry_run), _returned)
+    run.ask(
+        IdReturn(
+            ticket=ticket,
+            entropy=entropy,
+            alone=alone,
+            snapshot=snapshot,
+            whole=whole,
+            wait_ms=wait_ms,
+            dry_run=run.dry_run,
+        ),
+        _returned,
+    )
 
 
 def _returned(value: Fields) -> Iterator[Block]:

@@ -8,6 +8,7 @@ import click
 
 from dpnode.cli import shapes
 from dpnode.cli.arguments import SPAN
+from dpnode.cli.beginning import beginning_options
 from dpnode.cli.blocks import Block, Column, Exact, Note, Table, facts
 from dpnode.cli.commands.keys import come_back, ticket
 from dpnode.cli.commands.motion import witnesses
@@ -28,7 +29,6 @@ from dpnode.control.questions.network import (
 )
 from dpnode.errors import FailKind, Problem
 
-SNAPSHOT_FILE = click.Path(exists=True, dir_okay=False, resolve_path=True)
 INVITATION_BEGINS = "dpnode-invite-1-"
 
 WHAT_MEMBERS_SEE = (
@@ -136,9 +136,7 @@ def _invitations(value: Fields) -> Iterator[Block]:
 )
 @click.argument("invitation", required=False)
 @click.option("--file", "path", type=SECRET_FILE, help="Read it from here.")
-@click.option(
-    "--snapshot", type=SNAPSHOT_FILE, help="Begin with this file of `dpnode ledger snapshot`, not with the charter."
-)
+@beginning_options
 @root_options
 @click.option("--wait", "wait_ms", type=SPAN, default=60_000, metavar="SPAN", help="Give up after so long (60s).")
 def join(
@@ -146,6 +144,7 @@ def join(
     invitation: str | None,
     path: str | None,
     snapshot: str | None,
+    whole: bool,
     words_file: str | None,
     passphrase_file: str | None,
     wait_ms: int,
@@ -163,6 +162,7 @@ def join(
             invitation=found,
             root_seed=root.root_0_seed,
             snapshot=snapshot,
+            whole=whole,
             wait_ms=wait_ms,
             dry_run=run.dry_run,
         ),

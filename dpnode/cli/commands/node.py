@@ -212,6 +212,7 @@ def _status(value: Fields) -> Iterator[Block]:
         ("Version", "version", str),
         ("Addresses", "addresses", lambda all_of_them: "\n".join(all_of_them)),
         ("Peers", "peers", shapes.count),
+        ("Snapshot", "snapshot", _snapshot),
         ("Height", "height", shapes.count),
         ("Last block", "block_ms", shapes.when),
         ("Checked up to", "checked_height", shapes.count),
@@ -225,6 +226,13 @@ def _status(value: Fields) -> Iterator[Block]:
     )
     for reminder in value.get("reminders", []):
         yield Note(text=f"! {reminder}")
+
+
+def _snapshot(at: Fields) -> str:
+    if not at["of"]:
+        return "asking members' machines for one"
+    machines = "a machine" if at["machines"] == 1 else f"{at['machines']} machines"
+    return f"{at['pieces']:,} of {at['of']:,} pieces of the state after block {at['height']:,}, from {machines}"
 
 
 def _votes(seat: Fields) -> str:

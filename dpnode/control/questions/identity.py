@@ -88,5 +88,9 @@ class IdReturn(Question):
     """What the words stand for, 32 bytes: only the network says which root key that follows from it is in force."""
     alone: bool = False
     """Every other key and machine of this member is lost: end them all."""
+    snapshot: str | None = None
+    """Absolute path of a snapshot to begin with, instead of at the charter."""
+    whole: bool = False
+    """Begin at the charter, however long the ledger is; else a snapshot is fetched of a long one."""
     wait_ms: int = 60_000
     dry_run: bool = False

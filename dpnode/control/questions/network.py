@@ -55,6 +55,8 @@ class NetworkJoin(Question):
     """Ed25519 seed of root key 0, 32 bytes."""
     snapshot: str | None = None
     """Absolute path of a snapshot to begin with, instead of at the charter."""
+    whole: bool = False
+    """Begin at the charter, however long the ledger is; else a snapshot is fetched of a long one."""
     wait_ms: int = 60_000
     dry_run: bool = False
 

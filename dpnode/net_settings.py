@@ -1,0 +1,24 @@
+"""What the network room is told of the owner's settings; the rest are its own bounds."""
+
+from __future__ import annotations
+
+from config.settings import Settings
+from dpnode.net import NetSettings
+
+
+def net_settings(settings: Settings) -> NetSettings:
+    """The network room's settings from the owner's."""
+    own = settings.network
+    return NetSettings(
+        listen=own.listen,
+        allow_loopback=own.allow_loopback,
+        mdns=own.mdns,
+        relays=own.relays,
+        relay_serve=own.relay_serve,
+        connections_max=own.connections_max,
+        ping_interval_ms=own.ping_interval_ms,
+        ping_deadline_ms=own.ping_deadline_ms,
+        redial_ms_min=own.redial_ms_min,
+        redial_ms_max=own.redial_ms_max,
+        gossip=False,
+    )
