@@ -26,6 +26,9 @@ CLOCK_SKEW_MS = 120_000
 STALL_MS = 30 * 86_400_000
 """A leader that far past the last block does not propose until its owner says the clock is right."""
 
+ENDED_MAX = 256
+"""Lists of witnesses that are remembered: years of changes, and a few kilobytes each."""
+
 
 class BadRange(RemoteError):
     """These blocks do not continue this chain."""
@@ -113,6 +116,8 @@ class Chain:
         self.charter = charter
         self.state = state
         self.head = head
+        self.ended: dict[int, list[dict[str, Any]]] = {}
+        """Epoch -> its witness list, of those that ended while this chain was followed: who signs there now lies."""
 
     @classmethod
     def founded(cls, charter: Charter) -> tuple[Chain, dict[bytes, bytes | None]]:
@@ -325,6 +330,10 @@ class Chain:
 
     def take(self, step: Advance) -> None:
         """Make a step final; whoever calls has made it durable."""
+        if step.head.epoch != self.head.epoch:
+            self.ended[self.head.epoch] = self.witnesses
+            while len(self.ended) > ENDED_MAX:
+                del self.ended[min(self.ended)]
         self.state.merge(step.settled)
         self.head = step.head
 

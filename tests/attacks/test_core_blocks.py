@@ -227,15 +227,20 @@ def test_a_block_with_one_bit_changed_is_refused(at: int) -> None:
 
 
 def test_a_second_final_block_at_one_height_is_not_taken() -> None:
-    """A witness that signs two histories: whoever has one keeps it."""
+    """V-24: a witness that signs two histories: whoever has one keeps it, and says who signed the other."""
     ben, _ = offered(GOOD)
     other = Stand()
-    other.submit(profile("another history"))
-    other.block()
+    for n in range(3):
+        other.at_ms += 10
+        other.submit(profile(f"another history {n}"))
+        other.block()
     before = ben.state()
-    ben.hear(ANN, other.range())
-    ben.give(Quiet())
-    assert ben.state() == before
+    for start in (1, 3):
+        ben.hear(ANN, NewHead(height=3, block=other.core.chain.head.block))
+        effects = ben.hear(ANN, other.range(start)) + ben.give(Quiet())
+        assert ben.state() == before
+    (alarm,) = of(effects, Alarm)
+    assert short(Kind.MEMBER, ANN.member) in alarm.sentence
 
 
 # -- floods and lies
