@@ -178,9 +178,4 @@ def voter_of(chain: Chain, key: SigningKey | None, records: list[Record] | None)
         return Voter(
             key=None, why="the journal of votes is another network's: this witness votes no more under its key"
         )
-    if len(chain.voting_keys) == 1 and memory.floor(chain.head.epoch) > chain.head.view:
-        # Alone, nobody else has the blocks in between for sure.
-        return Voter(
-            key=None, why="the database is older than the journal of votes: a backup was put back; it votes no more"
-        )
     return Voter(key=key, memory=memory)

@@ -25,7 +25,7 @@ from protocol.effects import Alarm, Commit, Effect, Halt, Journal, Misbehaved, S
 from protocol.inputs import Now, PeerId
 from protocol.limits import OTHER_EPOCH_MS
 from protocol.messages import Certified, Ordering
-from protocol.replication.door import Door, Voter
+from protocol.replication.door import Door, Memory, Voter
 from protocol.replication.ended import Ended, Guilt
 from protocol.replication.forks import signers_of
 from protocol.replication.neighbours import Neighbours
@@ -58,8 +58,10 @@ class Orderer(Door):
         self._accused: set[bytes] = set()
         """Voting keys whose guilt was told since the start."""
         self._halted = self._voter.memory.halted
-        self._is_alone = False
-        self._take_seat(is_cleared=False)
+        self._is_cleared = False
+        """Whether this process knows of everything that was ever signed under its key."""
+        # Alone before the first block, with nothing in its journal, a founder has signed nothing.
+        self._take_seat(is_cleared=self._would_be_alone and not chain.head.height and self._voter.memory == Memory())
 
     # -- what the owner sees
 
@@ -71,26 +73,28 @@ class Orderer(Door):
     @property
     def is_alone(self) -> bool:
         """Whether our own vote is the quorum."""
-        return self._is_alone
+        return self._replica is not None and self._would_be_alone and not self._is_behind
 
     def silence(self) -> str:
         """Why this machine does not vote; empty where it does."""
         replica, place = self._replica, self._chain.place_of(self._member)
         if place is None:
             return "not a witness"
+        if replica is not None and replica.halted:
+            return replica.halted
+        if replica is not None and replica.is_asking:
+            return "asking the other witnesses what it signed before"
+        if self._is_behind:
+            return "the database is older than the journal of votes: it votes once others brought the blocks between"
         if replica is None:
             return self._voter.why or "this machine does not hold the witness's voting key"
-        if replica.halted:
-            return replica.halted
-        if replica.is_asking:
-            return "asking the other witnesses what it signed before"
         return "" if replica.may_vote else "catching up with what it signed before"
 
     @property
     def needs_key(self) -> bool:
         """Whether the seat is ours and no key of this machine can vote in it again."""
-        seated = self._chain.place_of(self._member) is not None
-        return seated and (self._replica is None or self._replica.halted != "")
+        replica, is_seated = self._replica, self._chain.place_of(self._member) is not None
+        return is_seated and (not self._is_behind if replica is None else replica.halted != "")
 
     def standing(self) -> tuple[int, bool] | None:
         """The view being voted in and whether there is anything to agree on; None where we take no part."""
@@ -152,8 +156,8 @@ class Orderer(Door):
         if replica is not None:
             self._guilt += self._ended.keep(replica.epoch, replica.tally, last)
         # The set has changed: the old epoch's voting has ended for good. Whoever sat in it still answers with ranges.
-        # Who only read how it ended may have been put back, and have voted in this epoch before.
-        self._take_seat(is_cleared=is_ordered_here and replica is not None and not replica.is_asking)
+        # Who only read how it ended, or had to ask in it, may have been put back, and have voted in this one before.
+        self._take_seat(is_cleared=is_ordered_here and self._is_cleared)
         return effects + self._step(Started(token=self._token), now)
 
     def reseated(self, voter: Voter, now: Now) -> list[Effect]:
@@ -197,9 +201,19 @@ class Orderer(Door):
 
     # -- helpers
 
+    @property
+    def _would_be_alone(self) -> bool:
+        return len(self._chain.voting_keys) == 1
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether the journal knows of a later final view than the ledger: decided anew wherever the head moves."""
+        head, voter = self._chain.head, self._voter
+        return voter.key is not None and voter.memory.floor(head.epoch) > head.view
+
     def _take_seat(self, *, is_cleared: bool) -> None:
         """The replica of the present epoch, if our key has a place in it."""
-        self._replica, self._is_alone = None, False
+        self._replica, self._is_cleared = None, False
         key, chain = self._voter.key, self._chain
         if key is None or key.public not in chain.voting_keys:
             return
@@ -224,7 +238,7 @@ class Orderer(Door):
         replica.restore(
             floor=memory.floor(head.epoch), certificates=memory.certificates, blocks=memory.blocks, votes=memory.votes
         )
-        self._replica, self._is_alone = replica, len(chain.voting_keys) == 1
+        self._replica, self._is_cleared = replica, is_cleared
 
     def _other_epoch(self, peer: PeerId, now: Now) -> list[Effect]:
         """Tell where we are: who is behind asks for the range, who is ahead says so (consensus rules 19 and 23)."""

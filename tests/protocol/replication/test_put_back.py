@@ -13,8 +13,8 @@ from ledger.consensus.votes import Certificate, Vote, VoteKind, sign_vote, votes
 from ledger.entry import Entry
 from ledger.keys import PublicKey, SigningKey
 from protocol.effects import Alarm, Commit, Effect, Halt, Journal, Send
-from protocol.inputs import Now
-from protocol.messages import AskRange, Blocks, NewHead
+from protocol.inputs import Carry, Now, Submit
+from protocol.messages import AskOwnVotes, AskRange, Blocks, NewHead, OwnVotes
 from protocol.replication.door import Memory, Voter
 from protocol.replication.ledger_peer import LedgerPeer
 from tests.ledger.operations.council import Council
@@ -75,7 +75,8 @@ class Machine:
         voter = Voter(key=who.voting, memory=memory)
         self.peer = LedgerPeer(chain, member=who.id, signer=who.working, voter=voter, pending=[])
         self.done: list[Effect] = self.peer.started(self.now)
-        self.peer.connected(SOURCE, self.now)
+        for source in (SOURCE, *(one.peer for one in history.people if one != who)):
+            self.peer.connected(source, self.now)
 
     @property
     def now(self) -> Now:
@@ -84,6 +85,12 @@ class Machine:
     @property
     def chain(self) -> Chain:
         return self.peer.chain
+
+    def answer(self, place: int) -> None:
+        """The witness at a place has seen nothing of ours above what is final."""
+        asked = [one.message for one in of(self.done, Send) if isinstance(one.message, AskOwnVotes)][-1]
+        told = OwnVotes(epoch=asked.epoch, token=asked.token, votes=[], certificates=[])
+        self.done += self.peer.heard_order(Person(place).peer, told, self.now)
 
     def catch_up(self, *ends: int) -> list[Effect]:
         """Somebody brings ranges that end at these heights, all before any of them is checked."""
@@ -149,3 +156,70 @@ def test_a_database_rebuilt_from_the_others_meets_all_its_votes_again_and_none_i
     for end in (2, *ends, len(history.steps)):
         again.catch_up(end)
     assert not of(again.done, Halt) and "asking" in again.peer.orderer.silence()
+
+
+def test_a_founder_whose_database_is_rebuilt_votes_again_without_a_new_start() -> None:
+    """V-10: it was alone when the network began, and three others have the blocks since."""
+    history = History(people=5, witnesses=1)
+    history.grow(3)
+    for person in (1, 2, 3):
+        history.seat(person)
+    history.grow(6)
+    last = history.steps[-3].head
+    votes = history.votes_of(Person(0).voting)
+    for pruned in (True, False):
+        kept = [one for one in votes if not pruned or (one.epoch == last.epoch and one.view > last.view)]
+        floors = [floor_record(last.epoch, last.view)] if pruned else []
+        records = [*floors, *records_of(Journal(certificates=(), blocks=(), votes=tuple(kept)))]
+        again = Machine(history, 0, 0, remembered(records))
+        orderer = again.peer.orderer
+        assert "older than the journal" in orderer.silence() and not orderer.needs_key and not orderer.is_alone
+        for end in range(1, len(history.steps)):
+            again.catch_up(end)
+        assert not of(again.done, Journal), "nothing is signed on the way"
+        assert orderer.silence().startswith("asking the other witnesses")
+        for place in range(1, 4):
+            again.answer(place)
+        assert orderer.silence() == ""
+
+
+def test_a_sole_witness_stays_mute_until_all_that_its_journal_knows_is_back() -> None:
+    """V-10: whoever brings only a part of it leaves it waiting."""
+    history = History(people=3, witnesses=1)
+    history.grow(6)
+    again = Machine(history, 0, 1, Memory(floors=((1, 4),)))
+    again.catch_up(3)
+    again.peer.submit(Submit(operations=({"about": "x", "t": PROFILE},), token=1, until_ms=0), again.now)
+    assert not of(again.peer.work(again.now), Journal) and "older" in again.peer.orderer.silence()
+    again.catch_up(4)
+    assert again.peer.orderer.silence() == "" and again.peer.orderer.is_alone
+
+
+def order(machine: Machine, entry: Entry) -> list[Effect]:
+    """What follows where the machine makes a block of an entry that somebody brings."""
+    head, done = machine.chain.head, list[Effect]()
+    if head.height:
+        # A sole witness that has blocks waits for a first word before it makes another.
+        done += machine.peer.heard_head(SOURCE, NewHead(height=head.height, block=head.block), machine.now)
+    done += machine.peer.carry(Carry(entries=(entry,), token=1), machine.now)
+    while machine.chain.head.height == head.height:
+        assert machine.peer.has_work
+        made = machine.peer.work(machine.now)
+        done += made + (machine.peer.stored(machine.now) if of(made, Commit) else [])
+    return done
+
+
+def test_whoever_may_have_voted_in_the_next_epoch_asks_though_it_orders_the_closing_block_itself() -> None:
+    """V-23: a process that began with blocks or a journal cannot know that it has signed nothing there."""
+    history = History(people=3, witnesses=1)
+    motion = history.passed("seat", 1)
+    fields = {"consent": history.consent(motion, 1).to_value(), "motion": motion}
+    closing = history.entry(Person(1).working, "seat.accept/1", fields)
+    again, fresh = Machine(history, 0, len(history.steps), Memory()), Machine(history, 0, 0, Memory())
+    asked = [one for one in of(order(again, closing), Send) if isinstance(one.message, AskOwnVotes)]
+    assert asked and again.chain.head.epoch == 2 and again.peer.orderer.silence().startswith("asking")
+    for step in history.steps:
+        (entry,) = step.blocks[0].entries
+        order(fresh, entry)
+    order(fresh, closing)
+    assert fresh.chain.head.epoch == 2 and fresh.peer.orderer.silence() == "", "it was there from the first block on"
