@@ -31,6 +31,8 @@ from protocol.messages import AskOwnVotes, OwnVotes, Proposed, Voted
 EVIDENCE = "evidence.votes/1"
 SEEN_AHEAD_MAX = 50
 """A vote that is further ahead may have been too far ahead to be counted."""
+SEEN_PAST = 64
+"""Votes of so many views that are final convict as well."""
 
 
 class Violation(AssertionError):
@@ -243,9 +245,17 @@ class Ballots:
         below = header.parent if is_new else vote.block
         if not self._stands(vote.epoch, vote.view, below):
             raise Violation(f"{node.who.name} cast {where} for a block whose parent is not certified below it")
+        if is_new and self._closes(node, header.parent):
+            raise Violation(f"{node.who.name} cast {where} for a block on one that changes the witnesses and is not final")
         is_leader = vote.view % len(self.keys[vote.epoch]) == vote.witness
         if is_new and not is_leader and abs(header.time_ms - self.clock(node).wall_ms) > CLOCK_SKEW_MS:
             raise Violation(f"{node.who.name} cast {where} for a block whose time is not near its clock")
+
+    def _closes(self, node: Any, block: bytes) -> bool:
+        """Rule 22: whether a block that is not final here leaves another list of witnesses behind."""
+        core = node.parts.core
+        branch = core.ledger.orderer._branches._valid.get(block)
+        return branch is not None and branch.after.raw(b"witnesses") != core.chain.state.raw(b"witnesses")
 
     def _stands(self, epoch: int, view: int, block: bytes) -> bool:
         """Rule 7: notarized in a view below, and every view between given up."""
@@ -324,7 +334,7 @@ class Ballots:
             return
         epoch, keys, guilty = replica.epoch, self.keys[replica.epoch], self._guilty_keys
         for vote in map(vote_from_value, message.votes):
-            is_counted = vote.epoch == epoch and replica.floor < vote.view <= replica.view + SEEN_AHEAD_MAX
+            is_counted = vote.epoch == epoch and replica.floor - SEEN_PAST < vote.view <= replica.view + SEEN_AHEAD_MAX
             if not is_counted or vote.witness >= len(keys) or keys[vote.witness] not in guilty:
                 continue
             if vote.witness not in self.cast.get((vote.epoch, vote.view, vote.kind, vote.block), set()):

@@ -40,7 +40,7 @@ from protocol.messages import (
 )
 from tests.simulation.links import flipped
 
-TRICKS = (
+DRAWN = (
     "two-votes",
     "two-blocks",
     "old-parent",
@@ -55,6 +55,10 @@ TRICKS = (
     "eager",
     "boasts",
 )
+"""Of these a liar has some, drawn from the seed."""
+EARLY_CHILD = "early-child"
+TRICKS = (*DRAWN, EARLY_CHILD)
+"""Whoever proposes on old parents does so on a block that closes the epoch as well: no dice more in any seed."""
 REMEMBERED_MAX = 96
 
 
@@ -64,7 +68,7 @@ class Liar:
     def __init__(self, cluster: Any, node: Any, tricks: frozenset[str]) -> None:
         self.cluster = cluster
         self.node = node
-        self.tricks = tricks
+        self.tricks = tricks | {EARLY_CHILD} if "old-parent" in tricks else tricks
         self.dice = random.Random(cluster.dice.randrange(1 << 30))
         self.played: Counter[str] = Counter()
         """Trick -> how often."""
@@ -125,6 +129,8 @@ class Liar:
         side = self._side(peer)
         if isinstance(message, Proposed) and message.block is not None and side:
             return [self._proposal(message)]
+        if isinstance(message, Proposed) and message.block is None and EARLY_CHILD in self.tricks:
+            return [self._child(message)]
         if isinstance(message, Voted) and "two-votes" in self.tricks and self.dice.random() < 0.5:
             own = [vote_from_value(value) for value in message.votes]
             twins = [vote_to_value(self._another(vote, side)) for vote in own if vote.epoch == self._replica.epoch]
@@ -150,6 +156,22 @@ class Liar:
         if block is None:
             return message
         self.played[trick] += 1
+        vote = self.sign(view, VoteKind.NOTARIZE, block.header.id)
+        return Proposed(vote=vote_to_value(vote), block=write_block(block))
+
+    def _child(self, message: Proposed) -> Proposed:
+        """Instead of a carry, a block on the one that closes the epoch and is not final: to everybody."""
+        core, view, below = self.node.parts.core, message.vote["view"], message.vote["block"]
+        if (view, EARLY_CHILD) not in self._others:
+            ground, made = core.ledger.orderer._branches._valid.get(below), None
+            if ground is not None and ground.closes:
+                candidates = core.ledger.waiting.candidates(ground.after)
+                made = core.chain.make(ground, candidates, self.cluster.clock(self.node).wall_ms, view)
+            self._others[view, EARLY_CHILD] = None if made is None else made.branch.block
+        block = self._others[view, EARLY_CHILD]
+        if block is None:
+            return message
+        self.played[EARLY_CHILD] += 1
         vote = self.sign(view, VoteKind.NOTARIZE, block.header.id)
         return Proposed(vote=vote_to_value(vote), block=write_block(block))
 

@@ -233,9 +233,25 @@ def no_repair(patch: Patch) -> None:
     patch.setattr(hearing, "say_all", lambda book, peer: None)
 
 
-def closing_block_not_waited_for(patch: Patch) -> None:
-    """A block stands on one that changes the witnesses before that one is final."""
-    patch.setattr(Branches, "closes", lambda self, block_id: False)
+def _as_if_nothing_closed(rule: Callable[..., Any]) -> Callable[..., Any]:
+    def blind(book: Book, *given: Any) -> Any:
+        book.tree.closes = lambda block_id: False  # type: ignore[method-assign]
+        try:
+            return rule(book, *given)
+        finally:
+            del book.tree.closes
+
+    return blind
+
+
+def closing_block_built_on(patch: Patch) -> None:
+    """A leader proposes a block on one that changes the witnesses before that one is final."""
+    patch.setattr(deciding, "propose", _as_if_nothing_closed(deciding.propose))
+
+
+def child_of_closing_block_voted_for(patch: Patch) -> None:
+    """A block on one that changes the witnesses is voted for before that one is final."""
+    patch.setattr(deciding, "_is_acceptable", _as_if_nothing_closed(deciding._is_acceptable))
 
 
 def old_set_goes_on(patch: Patch) -> None:
@@ -334,22 +350,29 @@ PLANTS = {
         Plant(put=nullify_after_finalize, seed=0),
         Plant(put=parent_not_notarized, seed=4, witnesses=4, faults=_faults("liar loss"), tricks=_faults("old-parent")),
         Plant(put=barrier_missing, seed=0),
-        Plant(put=answers_not_compared, seed=0, witnesses=4, faults=_faults("old-disk loss delay partition")),
+        Plant(put=answers_not_compared, seed=3, witnesses=4, faults=_faults("old-disk loss delay partition")),
         Plant(put=range_certificate_unchecked, seed=8),
         Plant(put=certificate_unchecked, seed=1),
-        Plant(put=own_signature_exempt, seed=3, witnesses=4, faults=_faults("liar"), tricks=FORGED),
+        Plant(put=own_signature_exempt, seed=12, witnesses=4, faults=_faults("liar"), tricks=FORGED),
         Plant(put=loose_votes_unchecked, seed=9),
         Plant(put=journal_not_replayed, seed=0),
         Plant(put=votes_twice, seed=1),
         Plant(put=no_carry, seed=3),
-        Plant(put=innocents_convicted, seed=9, witnesses=4, faults=_faults("liar reordering")),
+        Plant(put=innocents_convicted, seed=48, witnesses=4, faults=_faults("liar reordering")),
         Plant(put=evidence_dropped, seed=0, witnesses=4, faults=_faults("liar")),
         Plant(put=skip_uncapped, seed=54, witnesses=4, faults=_faults("delay loss")),
         Plant(put=orphans_forgotten, seed=1),
         Plant(put=clock_unchecked, seed=10),
         Plant(put=body_unchecked, seed=3, witnesses=4, faults=_faults("liar"), tricks=_faults("wrong-block")),
         Plant(put=no_repair, seed=1),
-        Plant(put=closing_block_not_waited_for, seed=0),
+        Plant(put=closing_block_built_on, seed=0, witnesses=4, faults=_faults("seats loss delay")),
+        Plant(
+            put=child_of_closing_block_voted_for,
+            seed=4,
+            witnesses=4,
+            faults=_faults("liar seats loss delay"),
+            tricks=_faults("early-child"),
+        ),
         Plant(put=old_set_goes_on, seed=0),
         Plant(put=ranges_beyond_an_epoch, seed=0),
         Plant(

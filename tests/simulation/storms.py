@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.simulation.liars import TRICKS, Liar
+from tests.simulation.liars import DRAWN, Liar
 from tests.simulation.weather import Faults
 
 FAULTS = {
@@ -146,7 +146,7 @@ class Storm:
     def _lies(self, node: Any) -> None:
         self.failing.add(node.who.peer)
         self.cluster.observer.ballots.liars.add(node.who.peer)
-        drawn = frozenset(self.dice.sample(TRICKS, self.dice.randrange(1, 6)))
+        drawn = frozenset(self.dice.sample(DRAWN, self.dice.randrange(1, 6)))
         node.liar = Liar(self.cluster, node, drawn if self.tricks is None else self.tricks)
 
     # -- the network

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.council import Council
-from tests.simulation.liars import TRICKS
+from tests.simulation.liars import EARLY_CHILD, TRICKS
 from tests.simulation.memo import memoised
 from tests.simulation.plants import PLANTS
 from tests.simulation.seeds import CODE, FRESH, PAST, Past, fresh
@@ -152,12 +152,20 @@ def test_every_seed_has_all_the_faults_where_that_is_asked(project: Path) -> Non
     assert [json.loads(line)["faults"] for line in done.stdout.splitlines()[:-1]] == 3 * [["delay", "loss"]]
 
 
+LED_ON_CLOSING = [(seed, "liar seats delay reordering") for seed in (1, 3, 4)]
+"""A liar leads the view after a closing block's while that is not final: in some of these it does."""
+
+
 @pytest.mark.parametrize("trick", TRICKS)
 def test_a_liar_really_plays_each_of_its_tricks(trick: str) -> None:
-    with memoised():
-        council = Council(2, witnesses=4, allowed=frozenset({"liar"}), always=True, tricks=frozenset({trick}))
-        council.run()
-    assert sum(node.liar.played[trick] for node in council.cluster.nodes.values() if node.liar) > 0
+    played = 0
+    for seed, faults in LED_ON_CLOSING if trick == EARLY_CHILD else [(2, "liar")]:
+        with memoised():
+            allowed = frozenset(faults.split())
+            council = Council(seed, witnesses=4, allowed=allowed, always=True, tricks=frozenset({trick}))
+            council.run()
+        played += sum(node.liar.played[trick] for node in council.cluster.nodes.values() if node.liar)
+    assert played > 0
 
 
 def test_the_faults_are_listed_each_with_what_it_is(project: Path) -> None:
