@@ -344,7 +344,7 @@ class Cluster:
             case Commit():
                 node.disk.commit(step_commit(node.parts.core.chain, effect.step, effect.certificate))
                 if node.liar is None:
-                    self.observer.committed(node)
+                    self.observer.stored(node, effect.step)
                 self._maybe_cut()
                 yield from self._perform(node, node.parts.core.handle(Stored(), self._moment(node)))
                 self.observer.ballots.settled(node)

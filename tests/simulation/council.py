@@ -13,12 +13,16 @@ from typing import Any
 
 from ledger.fold import check_includable
 from ledger.operations.members import is_member
+from tests.simulation import replay
 from tests.simulation.ballots import Violation
+from tests.simulation.deals import Deals
 from tests.simulation.life import Town
 from tests.simulation.seating import Seating
 from tests.simulation.storms import FAULTS, Storm, drawn
 
 STORM_MS = 35_000
+BUSY_MS = 50_000
+"""Until when there are new jobs: some while after everything is repaired as well."""
 WHOLE_MS = 60_000
 HEALED_MS_MAX = 120_000
 LOOK_MS = 2_500
@@ -46,7 +50,8 @@ class Council(Town):
         drawn_machines = max(2, min(MACHINES_MAX, self.n + dice.randrange(3)))
         nodes = drawn_machines if machines is None else machines
         asked = frozenset(FAULTS) if allowed is None else allowed
-        names, faults = drawn(dice, random.Random(f"disks {seed}"), asked, always=always)
+        disk_dice, member_dice = random.Random(f"disks {seed}"), random.Random(f"members {seed}")
+        names, faults = drawn(dice, disk_dice, member_dice, asked, always=always)
         super().__init__(seed, faults=faults, job=False, witnesses=self.n, nodes=nodes)
         everybody = list(self.cluster.nodes.values())
         ballots = self.cluster.observer.ballots
@@ -58,6 +63,8 @@ class Council(Town):
                 # Whoever may become a witness can reach the others.
                 for other in everybody[i + 1 :]:
                     self.cluster.wire(node.who, other.who)
+        if "jobs" in names:
+            self.deals = Deals(self, seed, BUSY_MS)
         self.speaks_after = dice.random() < 0.5
         """Whether people go on once all is repaired, or leave it to the machines to finish what they had begun."""
         for node in everybody:
@@ -91,6 +98,15 @@ class Council(Town):
             cluster.observer.balanced(node)
         self._nothing_lost()
         self._guilt_recorded()
+        self._replayed()
+
+    def _replayed(self) -> None:
+        """Invariant 4: the same blocks make the same state in other batches, and from what is on the disk."""
+        dice = random.Random(f"replay {self.cluster.trace.hexdigest()}")
+        node = dice.choice(self.honest())
+        wrong = replay.difference(self.cluster.founded, node.disk, dice)
+        if wrong:
+            raise Violation(f"{node.who.name}: {wrong}")
 
     def founders(self) -> list[Any]:
         """The machines of those whose votes count in motions."""

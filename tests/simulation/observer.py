@@ -1,7 +1,7 @@
 """What each node may never do, checked from outside at every effect; and what all of them must agree on.
 
 The local rules find in one step what a comparison at the end would miss: a promise before its record, a height before
-its blocks, a second vote. Source: invariants 1, 4, 5 and 8 of the ledger; consensus rules 10 and 11.
+its blocks, a second vote. Source: invariants 1 to 5 and 8 of the ledger; consensus rules 10 and 11.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.block import read_block
+from ledger.chain import Advance
 from ledger.entry import Entry, entry_from_value
 from ledger.queries import unbalanced
 from protocol.effects import Commit, Effect, Final, Recorded, Send
 from protocol.limits import CLOCK_TOLERANCE_MS, POOL_ENTRIES_MAX
 from protocol.messages import Adverts, Entries, Hello, NewHead, Talk
 from tests.simulation.ballots import EVIDENCE, Ballots, Violation
+from tests.simulation.books import Books
 
 
 class Observer:
@@ -35,8 +37,7 @@ class Observer:
         """Machines whose database was put back: what they had written since, the owners write again."""
         self._given_up: set[tuple[bytes, int]] = set()
         """(key, number) of entries given up by a clock that was wrong."""
-        self._balanced = 0
-        """Up to which height the sums were looked at."""
+        self.books = Books()
         self._seen: dict[bytes, int] = {}
         """Up to which height a node's disk was looked at."""
 
@@ -127,17 +128,22 @@ class Observer:
                 raise Violation(f"two blocks are final at height {height}")
         self._seen[node.who.peer] = len(node.disk.blocks)
 
+    def stored(self, node: Any, step: Advance) -> None:
+        """What a node holds for final has grown: invariants 1 to 3 of what the blocks changed, once for all nodes."""
+        self.committed(node)
+        if step.head.height > self.books.height:
+            wrong = self.books.take(step.head.height, step.settled.changes)
+            if wrong:
+                raise Violation(f"block {step.head.height}: {wrong}")
+
     def taken(self, node: Any) -> None:
         """A step is in the state, which is the one its block names; equal roots are equal states."""
         chain = node.parts.core.chain
         if self.final[chain.head.height][1] != chain.state.root:
             raise Violation(f"block {chain.head.height} names another state than {node.who.name} has come to")
-        if node.parts.core.chain.head.height > self._balanced:
-            self._balanced = node.parts.core.chain.head.height
-            self.balanced(node)
 
     def balanced(self, node: Any) -> None:
-        """Invariant 1: nothing came from nowhere, holds included."""
+        """Invariant 1 again, over everything and in the ledger's own words."""
         wrong = unbalanced(node.parts.core.chain.state)
         if wrong:
             raise Violation(f"{node.who.name}: the sums are wrong: {wrong[0]}")

@@ -32,8 +32,10 @@ FAULTS = {
     "slow-disk": "a write takes up to 0.9 seconds, and everything that follows from it waits",
     "torn": "the power goes while votes are being written, and a part of them is on the disk",
     "unsaid": "the power goes when votes are on the disk and nobody was told",
+    "jobs": "members have one another make things: money is held, paid out and given back",
 }
 OF_DISKS = frozenset({"slow-disk", "torn", "unsaid"})
+OF_MEMBERS = frozenset({"jobs"})
 """Faults with dice of their own: without them a seed is the same network as before there were any."""
 SELDOM, OFTEN = (0.005, 0.03), (0.1, 0.5)
 """Chances at each write of votes; often where a fault is directed at what is rare."""
@@ -43,9 +45,13 @@ DOWN_MS = 4_000
 """Putting a disk back takes longer than any message is under way."""
 
 
-def drawn(dice: Any, disk_dice: Any, allowed: frozenset[str], *, always: bool = False) -> tuple[frozenset[str], Faults]:
+def drawn(
+    dice: Any, disk_dice: Any, member_dice: Any, allowed: frozenset[str], *, always: bool = False
+) -> tuple[frozenset[str], Faults]:
     """Which faults a seed has, and how bad those of messages, effects and disks are."""
-    names = frozenset(name for name in FAULTS if name not in OF_DISKS and (dice.random() < 0.5 or always))
+    apart = OF_DISKS | OF_MEMBERS
+    names = frozenset(name for name in FAULTS if name not in apart and (dice.random() < 0.5 or always))
+    names |= frozenset(name for name in sorted(OF_MEMBERS) if member_dice.random() < 0.5 or always)
     names |= frozenset(name for name in sorted(OF_DISKS) if disk_dice.random() < 0.5 or always)
     names &= allowed
     faults = Faults(
