@@ -29,12 +29,13 @@ from dpnode.shelf import Founded
 from dpnode.space import Space
 from dpnode.store.rows import Commit
 from dpnode.store.store import Store
-from ledger.canonical import Value
+from ledger.canonical import Value, decode
 from ledger.entry import Entry
 from protocol.core import Core
 from protocol.effects import Alarm, Effect, Final, HeadMoved, Negotiated, NotRecorded, Recorded
 from protocol.inputs import Carry, Negotiate, Submit
 from protocol.negotiation import effects as said
+from protocol.replication.forks import KEPT_ALARM
 
 if TYPE_CHECKING:
     from dpnode.late import Late
@@ -98,7 +99,8 @@ class Node:
         self.reminders: list[str] = []
         """Sentences found at the start, such as an offer file that is broken."""
         self.alarms: list[str] = []
-        """What must not be overlooked: shown first in `status` until the node is started anew, the newest last."""
+        """What must not be overlooked: shown first in `status`, the newest last. Of these `recall_alarms` brings
+        back after a start what is kept until its owner has seen it."""
         self._tokens = itertools.count(1)
         self._by_token: dict[int, _Wait] = {}
         self._by_entry: dict[bytes, _Wait] = {}
@@ -123,6 +125,11 @@ class Node:
         """Have the owner see a sentence first of all; the last `ALARMS_KEPT` are kept."""
         if sentence not in self.alarms:
             self.alarms = [*self.alarms, sentence][-ALARMS_KEPT:]
+
+    async def recall_alarms(self) -> None:
+        """Show what was kept of alarms until its owner has seen it: a start has forgotten it here."""
+        for _, raw in await self.store.kept(KEPT_ALARM):
+            self.alarm(decode(raw)["sentence"])
 
     # -- writing
 

@@ -38,6 +38,7 @@ def program_version() -> str:
 
 async def status(node: Node, question: Status, responder: Responder) -> Answer:
     """How this node is."""
+    await node.recall_alarms()
     counts = await node.store.counts()
     value: dict[str, Any] = {
         "member": {"id": show_id(Kind.MEMBER, node.identity.member), "name": node.identity.name},

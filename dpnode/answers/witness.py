@@ -14,12 +14,14 @@ from dpnode.answers.shown import party
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
 from dpnode.control.questions.base import Question
+from dpnode.control.questions.ledger import LedgerAlarmsSeen
 from dpnode.control.questions.witness import WitnessAccept, WitnessRekey, WitnessResign
 from dpnode.control.server import Responder
 from dpnode.errors import FailKind, Problem
 from dpnode.node import Node
 from dpnode.reading.motions import motion_meant
-from ledger.canonical import Value
+from dpnode.store.rows import Commit
+from ledger.canonical import Value, decode
 from ledger.consensus.votes import faulty_max
 from ledger.keys import SigningKey
 from ledger.names import Kind, short, show_id
@@ -27,6 +29,7 @@ from ledger.operations import witness_queries, witnesses
 from ledger.operations.seats import PURPOSE, rekey_consent, seat_consent
 from ledger.operations.witness_queries import Motion
 from ledger.statement import sign_statement
+from protocol.replication.forks import KEPT_ALARM
 
 Fields = dict[str, Any]
 UNTIMELY_MIN = 3
@@ -66,6 +69,16 @@ async def rekey(node: Node, question: WitnessRekey, responder: Responder) -> Ans
         said = "nothing becomes final without this witness's vote, and so this cannot either"
         fields["notes"] = [f"{said}: the only way back is the votes folder as it was"]
     return _done(node, written, **fields)
+
+
+async def alarms_seen(node: Node, question: LedgerAlarmsSeen, responder: Responder) -> Answer:
+    """Forget what was kept of alarms (V-24): their owner has read them."""
+    kept = await node.store.kept(KEPT_ALARM)
+    if not question.dry_run:
+        await node.store.commit(Commit(kept=[(KEPT_ALARM, key, None) for key, _ in kept]))
+        read = {decode(raw)["sentence"] for _, raw in kept}
+        node.alarms = [sentence for sentence in node.alarms if sentence not in read]
+    return Done(value={"seen": len(kept)})
 
 
 def _motion_for_me(node: Node, text: str | None) -> Motion:
@@ -157,4 +170,9 @@ def _seats_given(node: Node) -> list[Motion]:
     ]
 
 
-ANSWERS: dict[type[Question], Any] = {WitnessAccept: accept, WitnessResign: resign, WitnessRekey: rekey}
+ANSWERS: dict[type[Question], Any] = {
+    LedgerAlarmsSeen: alarms_seen,
+    WitnessAccept: accept,
+    WitnessRekey: rekey,
+    WitnessResign: resign,
+}

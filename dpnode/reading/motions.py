@@ -10,12 +10,15 @@ from dpnode.control.questions.network import NetworkWitnesses
 from dpnode.control.resolve import Candidate, resolve
 from dpnode.reading.naming import id_beginning, party
 from dpnode.reading.sentences import matter_called
-from dpnode.reading.source import Source, at_once
+from dpnode.reading.source import Asking, Source, at_once
+from dpnode.store import questions
+from ledger.canonical import decode
 from ledger.consensus.votes import faulty_max, quorum
 from ledger.names import Kind, show_id
 from ledger.operations import witness_queries
 from ledger.operations.witness_queries import Evidence, Motion
 from ledger.state import View
+from protocol.replication.forks import KEPT_ALARM
 
 Fields = dict[str, Any]
 
@@ -95,10 +98,13 @@ def witnesses(source: Source, question: NetworkWitnesses) -> Fields:
     }
 
 
-@at_once
-def evidence(source: Source, question: LedgerEvidence) -> Fields:
-    """Double votes that stand on the ledger, the earliest first."""
-    return {"evidence": [_evidence(source.view, one) for one in witness_queries.evidence(source.view)]}
+def evidence(source: Source, question: LedgerEvidence) -> Asking[Fields]:
+    """Double votes that stand on the ledger, and alarms nobody has said to have seen, the earliest first."""
+    kept = sorted((decode(raw) for _, raw in (yield questions.kept(KEPT_ALARM))), key=lambda one: int(one["at"]))
+    return {
+        "alarms": [{"at_ms": one["at"], "sentence": one["sentence"]} for one in kept],
+        "evidence": [_evidence(source.view, one) for one in witness_queries.evidence(source.view)],
+    }
 
 
 def _evidence(view: View, one: Evidence) -> Fields:

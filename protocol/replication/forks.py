@@ -13,11 +13,17 @@ from itertools import pairwise
 from typing import Any
 
 from ledger.block import Block
+from ledger.canonical import digest, encode
 from ledger.chain import Chain
 from ledger.consensus.votes import BadCertificate, Certificate, VoteKind, check_certificate, faulty_max, vote_id
 from ledger.errors import RemoteError
 from ledger.keys import PublicKey, verify
 from ledger.names import Kind, short
+from protocol.effects import Alarm, Effect, Keep
+from protocol.inputs import Now
+
+KEPT_ALARM = "alarm"
+"""What is kept of an alarm until its owner has seen it: `{at, sentence}`, Unix milliseconds."""
 
 
 class Forked(RemoteError):
@@ -69,6 +75,12 @@ def _who_signed(chain: Chain, certificate: Certificate) -> set[int]:
         left = sorted(set(keys) - found, key=lambda place: abs(place - at))
         found |= set(next(([place] for place in left if verify(keys[place], message, signature)), []))
     return found
+
+
+def alarm(sentence: str, now: Now) -> list[Effect]:
+    """Tell the owner, and keep it: a start must not make it forgotten. At most 256 are kept, whatever is said."""
+    value = encode({"at": now.wall_ms, "sentence": sentence})
+    return [Keep(kind=KEPT_ALARM, id=digest(KEPT_ALARM, sentence.encode())[:1], value=value), Alarm(sentence=sentence)]
 
 
 def signers_of(chain: Chain, *certificates: Certificate) -> str:

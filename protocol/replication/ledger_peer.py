@@ -19,7 +19,6 @@ from ledger.fold import choose, last_sequence
 from ledger.keys import MemberId, SigningKey
 from ledger.state import Overlay
 from protocol.effects import (
-    Alarm,
     Commit,
     Effect,
     HeadMoved,
@@ -38,7 +37,7 @@ from protocol.replication.awaited import Awaited, told
 from protocol.replication.carrying import Carrying
 from protocol.replication.clocks import Clocks
 from protocol.replication.door import Door, Engine, Voter
-from protocol.replication.forks import Forked
+from protocol.replication.forks import Forked, alarm
 from protocol.replication.neighbours import Neighbours
 from protocol.replication.orderer import Orderer
 from protocol.replication.pool import Pool, Verdict
@@ -271,7 +270,7 @@ class LedgerPeer:
             self.anchor.check(read.blocks)
         except Forked as fork:
             self.sync.failed(peer)
-            return [Alarm(sentence=fork.reason), Misbehaved(peer=peer, sentence=fork.reason, fatal=False)]
+            return [*alarm(fork.reason, now), Misbehaved(peer=peer, sentence=fork.reason, fatal=False)]
         except RemoteError as problem:
             self.sync.failed(peer)
             return [

@@ -27,7 +27,7 @@ from protocol.limits import OTHER_EPOCH_MS
 from protocol.messages import Certified, Ordering
 from protocol.replication.door import Door, Memory, Voter
 from protocol.replication.ended import Ended, Guilt
-from protocol.replication.forks import signers_of
+from protocol.replication.forks import alarm, signers_of
 from protocol.replication.neighbours import Neighbours
 from protocol.replication.waiting import Waiting
 from protocol.replication.wire import epoch_of, to_message, to_word
@@ -272,7 +272,7 @@ class Orderer(Door):
                     effects += [Halt(reason=effect.reason), Alarm(sentence=said)]
                 case words.Broken():
                     said = effect.reason + signers_of(self._chain, *effect.certificates)
-                    effects.append(Alarm(sentence=said))
+                    effects += alarm(said, now)
                 case _:
                     assert_never(effect)
         return effects

@@ -52,8 +52,9 @@ def shown(stand: Stand) -> list[dict[str, Any]]:
     )
     source = Source(view=stand.core.chain.state, head=seen, meta={}, me=stand.who.member, peer=stand.who.peer)
     reading = evidence(source, LedgerEvidence())
+    next(reading)
     with pytest.raises(StopIteration) as answer:
-        next(reading)
+        reading.send([])
     found: list[dict[str, Any]] = answer.value.value["evidence"]
     return found
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from ledger.block import Block, make_block, read_block, write_block
+from ledger.canonical import decode
 from ledger.consensus.votes import Certificate, VoteKind, sign_vote, write_certificate
 from ledger.keys import SigningKey
 from ledger.names import Kind, short
-from protocol.effects import Alarm, Commit, Effect, Misbehaved, Send
+from protocol.effects import Alarm, Commit, Effect, Keep, Misbehaved, Send
 from protocol.inputs import Quiet
 from protocol.messages import AskRange, Blocks, NewHead
 from tests.attacks.test_core_evidence import convicted
@@ -76,6 +77,9 @@ def named(effects: list[Effect]) -> list[str]:
     """Whom the one alarm names; nothing was taken, and whoever hands it on is not cut off for it."""
     assert not of(effects, Commit)
     (alarm,) = of(effects, Alarm)
+    (kept,) = of(effects, Keep)
+    assert effects.index(kept) < effects.index(alarm), "on the disk first"
+    assert (kept.kind, decode(kept.value or b"")["sentence"]) == ("alarm", alarm.sentence)
     assert [fault.fatal for fault in of(effects, Misbehaved)] == [False]
     return [who.name for who in PEOPLE if short(Kind.MEMBER, who.member) in alarm.sentence]
 

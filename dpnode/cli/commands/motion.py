@@ -9,7 +9,7 @@ from dpnode.cli.arguments import SPAN
 from dpnode.cli.blocks import Block, Column, Note, Table, facts
 from dpnode.cli.frame import Run, command, family, wait_option
 from dpnode.control.answers import Fields
-from dpnode.control.questions.ledger import LedgerEvidence
+from dpnode.control.questions.ledger import LedgerAlarmsSeen, LedgerEvidence
 from dpnode.control.questions.motion import (
     MOTION_LASTS_MS,
     MotionList,
@@ -142,12 +142,22 @@ def witnesses_told(value: Fields) -> Iterator[Block]:
 
 
 @command("evidence", example="dpnode ledger evidence --json")
-def evidence(run: Run) -> None:
-    """Double votes of witnesses that were recorded; each cost its witness the seat."""
-    run.ask(LedgerEvidence(), _evidence)
+@click.option("--seen", is_flag=True, help="Say that you have read the alarms: they are shown no more.")
+def evidence(run: Run, seen: bool) -> None:
+    """Double votes of witnesses, each of which cost its witness the seat; and alarms of a second history."""
+    if seen:
+        run.ask(LedgerAlarmsSeen(), _seen)
+    else:
+        run.ask(LedgerEvidence(), _evidence)
+
+
+def _seen(value: Fields) -> Iterator[Block]:
+    yield Note(text="Nothing was waiting to be seen." if not value.get("seen") else "The alarms are shown no more.")
 
 
 def _evidence(value: Fields) -> Iterator[Block]:
+    for alarm in value.get("alarms", []):
+        yield Note(text=f"{alarm['sentence']}.")
     yield Table(
         columns=(
             Column(title="Member", key="member", shape=shapes.party),

@@ -52,7 +52,14 @@ class LedgerBlocks(Question):
 
 @question("ledger.evidence", offline=True)
 class LedgerEvidence(Question):
-    """Double votes of witnesses that stand on the ledger."""
+    """Double votes of witnesses that stand on the ledger, and what this node has seen of a second history."""
+
+
+@question("ledger.alarms-seen")
+class LedgerAlarmsSeen(Question):
+    """The owner has read what this node has seen of a second history: it need not be shown any more."""
+
+    dry_run: bool = False
 
 
 @question("ledger.prove", offline=True)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dpnode.clock import now
+from dpnode.control.questions.ledger import LedgerAlarmsSeen, LedgerEvidence
 from dpnode.control.questions.motion import MotionOpen, MotionVote
 from dpnode.control.questions.network import NetworkShow
 from dpnode.control.questions.node import Status
 from dpnode.control.questions.witness import WitnessAccept, WitnessRekey, WitnessResign
 from dpnode.node import ALARMS_KEPT
-from protocol.effects import Alarm
+from dpnode.store.rows import Commit
+from protocol.effects import Alarm, Keep
+from protocol.replication.forks import alarm
 from tests.dpnode.answers.grown import Grown
 from tests.dpnode.answers.nodes import Wire, asked, join_home, refused, running, until
 
@@ -61,6 +65,34 @@ async def test_who_was_given_a_seat_is_told_the_command_that_takes_it(tmp_path: 
         assert not any(command in line for line in (await asked(bob, Status()))["reminders"])
         seat = (await asked(ada, Status()))["seat"]
         assert [one["name"] for one in seat["connected"]] == ["Bob"]
+
+
+async def test_a_second_history_is_told_at_every_start_until_its_owner_has_seen_it(tmp_path: Path) -> None:
+    """V-24: a restart says no less."""
+    grown, said = Grown(tmp_path / "ada"), "another history is certified at block 9; signed by mem-x"
+    async with running(grown.home) as ada:
+        assert (await asked(ada, LedgerEvidence()))["alarms"] == []
+        for effect in alarm(said, now()):
+            if isinstance(effect, Keep):
+                await ada.store.commit(Commit(kept=[(effect.kind, effect.id, effect.value)]))
+            else:
+                ada.tell(effect)
+        assert (await asked(ada, Status()))["alarms"] == [said]
+    for _ in range(2):
+        async with running(grown.home) as ada:
+            assert (await asked(ada, Status()))["alarms"] == [said]
+            (kept,) = (await asked(ada, LedgerEvidence()))["alarms"]
+            assert kept["sentence"] == said and kept["at_ms"] > 0
+            ada.tell(Alarm(sentence="another"))
+    async with running(grown.home) as ada:
+        ada.tell(Alarm(sentence="another"))
+        assert (await asked(ada, LedgerAlarmsSeen(dry_run=True)))["seen"] == 1
+        assert (await asked(ada, LedgerAlarmsSeen()))["seen"] == 1
+        assert (await asked(ada, Status()))["alarms"] == ["another"], "only what was shown there"
+        assert (await asked(ada, LedgerEvidence()))["alarms"] == []
+        assert (await asked(ada, LedgerAlarmsSeen()))["seen"] == 0
+    async with running(grown.home) as ada:
+        assert (await asked(ada, Status()))["alarms"] == []
 
 
 async def test_the_last_alarms_stay_in_status_once_each(tmp_path: Path) -> None:
