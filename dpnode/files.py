@@ -112,6 +112,8 @@ def _write(path: Path, content: bytes) -> None:
 
 async def serve_file(node: Node, peer: PeerId, request: bytes) -> tuple[int, AsyncGenerator[bytes, None]]:
     """What a provider asks for: its size and its bytes; raises `Polite`."""
+    if node.parts is None:
+        raise Polite(Refusal.NOT_FOUND, "this machine does not hold the ledger yet")
     try:
         value = decode(request, bytes_max=1024)
         _REQUEST.check(value)

@@ -98,6 +98,8 @@ OUTLINES_MAX = 4
 about the same heights."""
 OUTLINE_AGAIN_MS = 500
 """How often a machine that makes a snapshot just now is asked whether it is done."""
+OUTLINE_LATER_MS = 10_000
+"""How often one is asked whose outline was one too many: others may be done with by then."""
 PIECES_PER_MACHINE_MAX = 2
 """Pieces on their way from one machine: while one travels the next is read there."""
 PIECES_ASKED_MAX = 8

@@ -21,6 +21,7 @@ from protocol.limits import (
     LATE_ALONE_MS,
     LATE_PATIENCE_MS,
     OUTLINE_AGAIN_MS,
+    OUTLINE_LATER_MS,
     OUTLINES_MAX,
     PIECE_FAILURES_MAX,
     PIECE_REST_MS,
@@ -190,10 +191,9 @@ class LateStart:
         except RemoteError as problem:
             return self._left_aside(event.peer, f"offers a snapshot that cannot be used: {problem.reason}", now)
         machine.has_none = offer.outline is None and not offer.is_making
-        machine.again_ms = now.monotonic_ms + OUTLINE_AGAIN_MS if offer.is_making else 0
-        if machine.offer is not None:
-            machine.failures = 0
-            self._moved_ms = now.monotonic_ms
+        if machine.offer is None:
+            # It makes one just now, or its own would be one too many to look at.
+            machine.again_ms = now.monotonic_ms + (OUTLINE_AGAIN_MS if offer.is_making else OUTLINE_LATER_MS)
         return self._dial(offer)
 
     def _dial(self, offer: Offer) -> list[Effect]:
@@ -243,7 +243,8 @@ class LateStart:
             machine.is_asked = False
         # It may have another snapshot by now; what it has is asked for again.
         machine.offer = None
-        machine.failures += 1
+        # What it owed at the same time is one failure; only a piece that comes makes up for it, and no further promise.
+        machine.failures += now.monotonic_ms >= machine.again_ms
         machine.again_ms = now.monotonic_ms + PIECE_REST_MS
 
     def _answered(self, peer: PeerId, node: bytes) -> None:
@@ -272,7 +273,7 @@ class LateStart:
     def _next(self, now: Now) -> list[Effect]:
         if self._is_over or self._is_whole:
             return []
-        effects = self._choose()
+        effects = self._choose(now)
         known = self._known
         if known is not None and all(node in self._have for node in known.outline.pieces):
             # Whatever was announced: the pieces lead to the root that a quorum signed.
@@ -288,7 +289,7 @@ class LateStart:
                 effects.append(AskOutline(peer=peer))
         return effects + (self._ask_pieces(known.outline, now) if known is not None else [])
 
-    def _choose(self) -> list[Effect]:
+    def _choose(self, now: Now) -> list[Effect]:
         """Go on with what is fetched while somebody has what is missing; else with what most is here of (P-97)."""
         if self._target is not None and self._is_to_be_had(self._outlines[self._target].outline):
             return []
@@ -298,6 +299,7 @@ class LateStart:
             return []
         self._target = min(usable, key=lambda name: len(self._missing(self._outlines[name].outline)))
         known = self._outlines[self._target]
+        self._moved_ms = now.monotonic_ms
         return [KeepOutline(begins=known.begins, nodes=known.nodes)]
 
     def _missing(self, outline: Outline) -> list[bytes]:

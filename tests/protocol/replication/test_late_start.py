@@ -14,6 +14,7 @@ from protocol.limits import (
     LATE_ALONE_MS,
     LATE_PATIENCE_MS,
     OUTLINE_AGAIN_MS,
+    OUTLINE_LATER_MS,
     OUTLINES_MAX,
     PIECE_FAILURES_MAX,
     PIECE_REST_MS,
@@ -168,6 +169,19 @@ def test_who_does_not_answer_is_left_in_peace_and_asked_anew_three_times() -> No
     assert home.core.wake_ms(now(home.at_ms)) is None
 
 
+def test_who_offers_again_and_again_and_brings_nothing_is_not_waited_for() -> None:
+    """P-96, P-98."""
+    home = Home()
+    effects = home.meet(A)
+    for _ in range(PIECE_FAILURES_MAX):
+        assert not of(effects, Replay)
+        for one in [home.asked.popleft() for _ in range(len(home.asked))]:
+            effects += home.hear(Unanswered(peer=A, node=one.node))
+        if of(home.hear(Tick(), PIECE_REST_MS), AskOutline):
+            home.hear(Offered(peer=A, reply=offering(SMALL)))
+    assert of(effects, Replay)
+
+
 def test_what_one_machine_did_not_bring_another_does() -> None:
     """P-95, P-97: also of the outline of another, whose pieces have the same names."""
     home = Home()
@@ -285,9 +299,12 @@ def test_machines_that_are_named_are_dialled_and_those_known_are_not() -> None:
 def test_no_more_outlines_are_held_than_the_bound() -> None:
     """P-95."""
     home = Home()
+    again = []
     for depth in OUTLINES:
-        home.meet(bytes([depth]), depth=depth)
+        again += of(home.meet(bytes([depth]), depth=depth), AskOutline)
     assert len(home.core._outlines) == OUTLINES_MAX
+    assert len(again) == len(OUTLINES), "each was asked once"
+    assert len(of(home.hear(Tick(), OUTLINE_LATER_MS), AskOutline)) == len(OUTLINES) - OUTLINES_MAX
 
 
 EVENTS = st.lists(
