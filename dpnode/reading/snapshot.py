@@ -56,6 +56,11 @@ class _Twice:
         self._counted = done
 
 
+def is_meant(begin: bytes) -> bool:
+    """Whether a file that begins so is, or was before it was damaged, a snapshot: no proof begins with these signs."""
+    return 2 * sum(one == other for one, other in zip(begin, MAGIC, strict=False)) > len(MAGIC)
+
+
 def checked(read: Callable[[int], bytes], charter_body: bytes, report: Report) -> Fields:
     """What a snapshot is of, once all of it holds by the charter; needs no node.
 

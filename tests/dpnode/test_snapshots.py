@@ -326,3 +326,10 @@ def test_a_snapshot_is_told_from_a_proof_and_checked_without_a_node(
     for data, status in ((whole, 0), (whole[:-1], 8), (MAGIC, 8), (whole[:9], 8), (b"", 8)):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
         assert main(["ledger", "check", "-", "--charter", str(charter)]) == status
+    for at in range(len(MAGIC)):
+        damaged = whole[:at] + bytes([whole[at] ^ 0x20]) + whole[at + 1 :]
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(damaged)))
+        capsys.readouterr()
+        assert main(["ledger", "check", "-", "--charter", str(charter)]) == 8
+        said = capsys.readouterr().err
+        assert "the snapshot does not hold: this does not begin as a snapshot does" in said, at

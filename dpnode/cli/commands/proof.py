@@ -133,13 +133,13 @@ def snapshot(run: Run, out: str | None) -> None:
 def check(run: Run, proof: str, charter: str) -> None:
     """What a proof or snapshot shows, by the charter alone; needs no node. Exit 8 where it does not hold."""
     from dpnode.reading.proof_shown import checked
-    from dpnode.reading.snapshot import MAGIC
+    from dpnode.reading.snapshot import MAGIC, is_meant
     from dpnode.reading.snapshot import checked as snapshot_checked
 
     founding = _read(charter)
     with _opened(proof) as file, ProgressLine() as line:
         begin = file.read(len(MAGIC))
-        if begin == MAGIC:
+        if is_meant(begin):
             rest = Behind(begin, file)
             value = snapshot_checked(rest.read, founding, line.draw)
         else:
