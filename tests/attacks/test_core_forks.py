@@ -17,9 +17,9 @@ from ledger.keys import SigningKey
 from ledger.names import Kind, short
 from protocol.effects import Alarm, Commit, Effect, Keep, Misbehaved, Send
 from protocol.inputs import Quiet
-from protocol.messages import AskRange, Blocks, NewHead
+from protocol.messages import AskRange, Blocks, Certified, NewHead
 from tests.attacks.test_core_evidence import convicted
-from tests.attacks.test_core_witnesses import EVE, NAMES, PEOPLE
+from tests.attacks.test_core_witnesses import EVE, NAMES, PEOPLE, victim
 from tests.protocol.stand import ANN, BEN, Stand, of, profile, said
 from tests.simulation.town import Person
 
@@ -174,6 +174,19 @@ def test_who_stayed_in_an_epoch_that_has_ended_here_is_named_with_those_who_have
         effects = offer(ann, [other], signed(ann, other, by(1, 2, 3)), PEOPLE[1])
         assert named(effects) == ["ben", "cat", "dan"], height
         assert is_only_refused(offer(ann, [other], signed(ann, other, by(1, 2)), PEOPLE[1]))
+
+
+def test_two_certificates_of_one_view_are_an_alarm_that_names_those_under_both() -> None:
+    """V-14, V-24: a witness hears of them before any range does, and it is kept like the other."""
+    cat = victim()
+    blocks = [block(cat, 1, parent) for parent in (b"p" * 32, b"q" * 32)]
+    first, second = (signed(cat, one, by(0, 1, 3)) for one in blocks)
+    cat.hear(PEOPLE[1], Certified(certificates=[first]))
+    effects = cat.hear(PEOPLE[1], Certified(certificates=[second]))
+    (kept,) = [one for one in of(effects, Keep) if one.kind == "alarm"]
+    sentence = decode(kept.value or b"")["sentence"]
+    assert sentence in {one.sentence for one in of(effects, Alarm)}
+    assert [who.name for who in PEOPLE if short(Kind.MEMBER, who.member) in sentence] == ["ann", "ben", "dan"]
 
 
 def test_a_fork_is_said_by_whoever_has_it_shown_and_the_ledger_goes_on() -> None:
