@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from dpnode.store.store import Store
 from dpnode.voting import remembered
 from ledger.chain import Chain
 from ledger.charter import Charter
+from ledger.consensus.votes import read_certificate
 from ledger.keys import MemberId, SigningKey
 from ledger.names import Kind, short
 from protocol.capability.catalogue import Catalogue
@@ -97,6 +98,7 @@ async def load_chain(store: Store, charter: Charter) -> Chain:
     async for chunk in store.load():
         pairs += chunk
     chain = read_chain(charter, meta, pairs)
+    chain.ended = ended_epochs(chain, await store.kept(KEPT_EPOCH_END))
     head = await store.head()
     check_head_row(chain, None if head is None else head.header)
     anchor = read_anchor(meta)
@@ -138,10 +140,12 @@ async def assemble(
     world = LedgerWorld(chain, offers.quotes, lambda member: _place_of(directory, member))
     conversation = Conversation(negotiation, world, chain, await store.kept(KEPT_SUBMITTED))
     offered = [(kind, key, value) for kind in (KEPT_GIVEN, KEPT_TAKEN) for key, value in await store.kept(kind)]
+    ended = await store.ask(questions.certificate_from(chain.head.height)) if chain.head.height else None
+    voter = voter_of(chain, identity.voting, records)
     core = Core(
         chain,
         Self(member=identity.member, peer=peer, signer=identity.working),
-        voter=voter_of(chain, identity.voting, records),
+        voter=replace(voter, final=None if ended is None else read_certificate(ended[1])),
         pending=pending_entries(await store.pending()),
         directory=directory,
         conversation=conversation,

@@ -56,8 +56,10 @@ def heard(book: Book, event: Heard, now: Moment) -> None:
             if book.repair.may_answer(peer, "own", now.monotonic_ms, book.pace.delta_ms):
                 book.tell(peer, _own_of(book, event.place, word.token))
         case Own():
-            _votes(book, word.votes, now)
-            _certificates(book, word.certificates, now)
+            is_whole = _votes(book, word.votes, now) and _certificates(book, word.certificates, now)
+            if not is_whole:
+                # What stood behind the false one may be what matters: such an answer opens nothing.
+                return
             if event.place is not None and event.place != book.place and word.epoch == book.epoch:
                 book.barrier.answered(event.place, word.token)
         case _:
@@ -93,11 +95,9 @@ def _proposal(book: Book, proposal: Proposal, now: Moment) -> None:
     _vote(book, vote, now)
 
 
-def _votes(book: Book, votes: Iterable[Vote], now: Moment) -> None:
-    """The first that is wrongly signed ends the message: nobody honest hands such a one on."""
-    for vote in votes:
-        if not _vote(book, vote, now):
-            return
+def _votes(book: Book, votes: Iterable[Vote], now: Moment) -> bool:
+    """The first that is wrongly signed ends the message: nobody honest hands such a one on. Whether there was none."""
+    return all(_vote(book, vote, now) for vote in votes)
 
 
 def _vote(book: Book, vote: Vote, now: Moment) -> bool:
@@ -124,8 +124,11 @@ def _vote(book: Book, vote: Vote, now: Moment) -> bool:
     return True
 
 
-def _certificates(book: Book, certificates: Iterable[Certificate], now: Moment) -> None:
-    """V-3: each is checked, one's own signature in it like any other; the first false one ends the message."""
+def _certificates(book: Book, certificates: Iterable[Certificate], now: Moment) -> bool:
+    """V-3: each is checked, one's own signature in it like any other; the first false one ends the message.
+
+    Whether there was none.
+    """
     for certificate in certificates:
         if certificate.epoch != book.epoch:
             continue
@@ -133,18 +136,19 @@ def _certificates(book: Book, certificates: Iterable[Certificate], now: Moment) 
         if book.views.knows(certificate):
             # It says nothing new; one of its votes may.
             if is_near and not all(_vote(book, vote, now) for vote in votes_of(certificate)):
-                return
+                return False
             continue
         try:
             check_certificate(certificate, book.network, book.epoch, book.keys)
         except BadCertificate:
-            return
+            return False
         for vote in votes_of(certificate):
             book.check_own(vote)
             if is_near and not book.tally.is_past(vote.view, book.view):
                 # Who showed one block to us and another to the others is convicted by their certificate.
                 book.weigh(vote)
         book.certified(certificate, now)
+    return True
 
 
 def _own_of(book: Book, place: int, token: int) -> Own:

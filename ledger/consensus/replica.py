@@ -104,10 +104,21 @@ class Replica:
     # -- start
 
     def restore(
-        self, *, floor: int, certificates: Iterable[Certificate], blocks: Iterable[Block], votes: Iterable[Vote]
+        self,
+        *,
+        floor: int,
+        certificates: Iterable[Certificate],
+        blocks: Iterable[Block],
+        votes: Iterable[Vote],
+        final: Certificate | None = None,
     ) -> None:
-        """Take back what the journal kept: nothing of it may ever be contradicted (V-9, consensus rule 12)."""
+        """Take back what the journal kept: nothing of it may ever be contradicted (V-9, consensus rule 12).
+
+        `final`: what finalized the last block that is stored; shown to whoever asks what is final (V-21).
+        """
         book = self._book
+        if final is not None and (final.epoch, final.view) == (book.epoch, book.views.floor):
+            book.last_final = final
         book.signed_floor = max(book.signed_floor, floor)
         if book.signer is not None:
             # What the journal dropped when it was begun anew was in it once (V-21).

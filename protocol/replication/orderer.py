@@ -236,7 +236,11 @@ class Orderer(Door):
         # An older database may have to come back here: what the journal holds of any epoch is given back in its turn.
         memory = self._voter.memory
         replica.restore(
-            floor=memory.floor(head.epoch), certificates=memory.certificates, blocks=memory.blocks, votes=memory.votes
+            floor=memory.floor(head.epoch),
+            certificates=memory.certificates,
+            blocks=memory.blocks,
+            votes=memory.votes,
+            final=self._voter.final,
         )
         self._replica, self._is_cleared = replica, is_cleared
 

@@ -17,6 +17,7 @@ from dpnode.store.rows import Commit, PendingEntry, ServedBlock
 from dpnode.voting import remembered
 from ledger.canonical import digest
 from ledger.charter import Limits, founding_id, write_charter
+from ledger.consensus.votes import Certificate, read_certificate
 from ledger.entry import Entry, sign_entry
 from ledger.keys import MemberId, SigningKey, member_id, next_root_hash
 from ledger.operations.membership import peer_id_of
@@ -143,6 +144,11 @@ class Disk:
             found.append(block)
         return found
 
+    def final(self) -> Certificate | None:
+        """What finalized the last block."""
+        certificate = self.blocks[-1].certificate if self.blocks else None
+        return None if certificate is None else read_certificate(certificate)
+
     def of_kind(self, kind: str) -> list[tuple[bytes, bytes]]:
         return [(id_, value) for (of, id_), value in sorted(self.kept.items()) if of == kind]
 
@@ -191,7 +197,7 @@ def build(who: Person, disk: Disk, *, policy: Policy | None = None, functions: I
     core = Core(
         chain,
         Self(member=who.member, peer=who.peer, signer=who.working),
-        voter=Voter(key=who.voting, memory=remembered(disk.journal)),
+        voter=Voter(key=who.voting, memory=remembered(disk.journal), final=disk.final()),
         pending=pending_entries(disk.pending.values()),
         directory=directory,
         conversation=Conversation(negotiation, world, chain, disk.of_kind(KEPT_SUBMITTED)),

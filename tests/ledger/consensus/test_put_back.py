@@ -5,6 +5,8 @@ SPEC V-8, V-10, V-11, V-21; each test names its rule.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ledger.consensus.votes import Certificate
 from ledger.consensus.words import AskOwn, Effect, Finalized, Halted, Own, Settled
 from tests.ledger.consensus.seat import OTHER, F, N, Seat, X, block, cast, certificate, of, said, vote
@@ -90,3 +92,33 @@ def test_a_vote_in_a_range_that_the_journal_holds_or_has_pruned_halts_nobody() -
     assert fetched(one, certificate((1, 2, 3), F, 24, OTHER), certificate((0, 1, 2), F, 25, OTHER)) == []
     answered(one)
     assert not one.replica.halted and one.replica.may_vote
+
+
+def test_a_witness_that_has_just_started_shows_what_is_final_all_the_same() -> None:
+    """V-21: after a blackout nobody has anything else to show to whoever was put back."""
+    made = certificate((1, 2, 3), F, 10, OTHER)
+    other = Seat(place=1, floor=10, is_cleared=False)
+    other.replica.restore(floor=0, certificates=(), blocks=(), votes=(), final=made)
+    other.start()
+    (own,) = said(other.hear(AskOwn(epoch=1, token=9), 0), Own)
+    assert set(own.certificates) == {made}
+    later = Seat(place=1, floor=12, is_cleared=False)
+    later.replica.restore(floor=0, certificates=(), blocks=(), votes=(), final=made)
+    (own,) = said(later.hear(AskOwn(epoch=1, token=9), 0), Own)
+    assert own.certificates == (), "of the last block or of none"
+
+
+def test_an_answer_with_something_wrongly_signed_in_it_opens_nothing() -> None:
+    """V-21, V-12: what stood behind it was not looked at."""
+    good, wrong = certificate((1, 2, 3), F, 10, OTHER), certificate((1, 2, 3), X, 4)
+    forged = replace(wrong, votes=(*wrong.votes[:2], (3, wrong.votes[0][1])))
+    false = replace(vote(0, X, 4), signature=wrong.votes[0][1])
+    one = Seat(is_cleared=False)
+    one.start(token=7)
+    for place in (1, 2, 3):
+        one.hear(Own(epoch=1, token=7, votes=(), certificates=(forged, good)), place)
+        one.hear(Own(epoch=1, token=7, votes=(false,), certificates=(good,)), place)
+    one.wait(20_000)
+    assert one.replica.is_asking and not one.replica.halted
+    answered(one, good)
+    assert not one.replica.is_asking and one.replica.view == 11
