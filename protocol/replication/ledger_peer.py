@@ -152,9 +152,10 @@ class LedgerPeer:
         if not lapsed:
             return []
         highest = self.pool.highest(self._signer.public)
+        soon_ms = self._block_time_ms(now) + CLOCK_TOLERANCE_MS  # a filler that has lapsed would be made for ever
         waiting = [entry.until_ms for entry in self.pool.of(self._signer.public)]
         fillers = [
-            sign_entry(self._signer, self.chain.network, number, max(waiting), {"t": "membership.profile/1"})
+            sign_entry(self._signer, self.chain.network, number, max(soon_ms, *waiting), {"t": "membership.profile/1"})
             for number in lapsed[:FILLERS_MAX]
             if number < highest
         ]
