@@ -17,7 +17,16 @@ from config.settings import Settings
 from dpnode.control.amounts import decimal_text
 from dpnode.errors import FailKind, Problem
 from dpnode.identity.identity import Identity
-from dpnode.shelf import check_anchor_row, check_head_row, pending_entries, read_anchor, read_begins, read_chain
+from dpnode.shelf import (
+    KEPT_EPOCH_END,
+    check_anchor_row,
+    check_head_row,
+    ended_epochs,
+    pending_entries,
+    read_anchor,
+    read_begins,
+    read_chain,
+)
 from dpnode.store import questions
 from dpnode.store.journal import Record
 from dpnode.store.store import Store
@@ -98,6 +107,7 @@ async def load_chain(store: Store, charter: Charter) -> Chain:
     async for chunk in store.load():
         pairs += chunk
     chain = read_chain(charter, meta, pairs)
+    chain.ended = ended_epochs(chain, await store.kept(KEPT_EPOCH_END))
     chain.ended = ended_epochs(chain, await store.kept(KEPT_EPOCH_END))
     head = await store.head()
     check_head_row(chain, None if head is None else head.header)

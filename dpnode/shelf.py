@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from dpnode.errors import FailKind, Problem
 from dpnode.store.rows import Commit, Mark, PendingEntry, ServedBlock, StoredBlock
@@ -139,6 +140,20 @@ def _epoch_end(chain: Chain, step: Advance, certificate: bytes) -> list[tuple[st
         return []
     made = epoch_end(header.body, certificate, chain.state, step.settled)
     return [(KEPT_EPOCH_END, header.epoch.to_bytes(8, "big"), made)]
+
+
+def ended_epochs(chain: Chain, ends: Iterable[tuple[bytes, bytes]]) -> dict[int, list[dict[str, Any]]]:
+    """The witness lists of the epochs before this one, by what `_epoch_end` kept of each (V-24); raises `Problem`."""
+    lists = {1: Chain.founded(chain.charter)[0].witnesses}
+    try:
+        pairs = [pair for _, end in ends for pair in decode(end)["bucket"]["pairs"]]
+        named = [decode(value) for key, value in pairs if key == WITNESSES_KEY]
+        lists |= {one["epoch"]: one["list"] for one in named}
+    except (RemoteError, KeyError, TypeError, ValueError) as problem:
+        raise Problem(
+            FailKind.VERIFICATION, f"the database does not hold readable ends of its epochs. {MENDED}"
+        ) from problem
+    return {epoch: listed for epoch, listed in lists.items() if epoch < chain.head.epoch}
 
 
 def _stored(after: View, block: Block, certificate: bytes | None, authors: dict[bytes, bytes]) -> StoredBlock:

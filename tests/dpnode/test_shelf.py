@@ -8,10 +8,12 @@ import pytest
 
 from dpnode.errors import FailKind, Problem
 from dpnode.shelf import (
+    KEPT_EPOCH_END,
     META_CHECKPOINT,
     META_HEAD,
     check_anchor_row,
     check_head_row,
+    ended_epochs,
     founding_commit,
     pending_entries,
     pending_row,
@@ -22,14 +24,16 @@ from dpnode.shelf import (
     step_commit,
 )
 from dpnode.store.rows import ServedBlock
-from ledger.block import read_block, read_triple
+from ledger.block import Block, read_block, read_triple
 from ledger.canonical import decode, encode
+from ledger.chain import Chain
 from ledger.consensus.votes import Certificate, VoteKind, write_certificate
 from ledger.keys import Signature, SigningKey
 from protocol.effects import Commit
 from protocol.inputs import Quiet
 from protocol.joining import inviting
 from protocol.replication.anchor import Anchor
+from tests.ledger.operations.council import Council, spare
 from tests.protocol.stand import ANN, BEN, CAT, Stand, now, of, profile
 from tests.simulation.town import DAY_MS, START_MS, joining
 
@@ -50,6 +54,35 @@ def test_a_network_is_read_back_as_it_was_founded() -> None:
     assert read_founded(meta) == ann.founded
     assert decode(meta[META_CHECKPOINT]) == [7, b"b" * 32]
     assert META_CHECKPOINT not in dict(founding_commit(ann.founded).meta)
+
+
+def test_the_witnesses_of_the_epochs_before_are_read_back() -> None:
+    """V-24: those of the charter, and of every later list."""
+    town = Council(people=4, witnesses=3)
+    for person in (3, 4):
+        town.now_ms += 5
+        assert town.rekey(person - 3, spare(person)) == ""
+    town.seat(3)
+    chain, kept = Chain.founded(town.charter)[0], list[Any]()
+    for step in town.steps:
+        kept += step_commit(chain, step, certificate_of(step.blocks[-1])).kept
+        chain.take(step)
+    ends = [(number, end) for kind, number, end in kept if kind == KEPT_EPOCH_END]
+    assert chain.head.epoch == 4 and sorted(chain.ended) == [1, 2, 3]
+    assert ended_epochs(chain, ends) == chain.ended
+    assert ended_epochs(chain, ends[:1]) == {epoch: chain.ended[epoch] for epoch in (1, 2)}
+    number, end = ends[0]
+    for damaged in (end[:-1], encode({"bucket": 1}), encode({"bucket": {"pairs": [1]}})):
+        with pytest.raises(Problem, match="ends of its epochs"):
+            ended_epochs(chain, [(number, damaged)])
+
+
+def certificate_of(block: Block) -> bytes:
+    """One that names the block; nobody looks at who signed."""
+    votes = ((0, Signature(bytes(64))),)
+    header = block.header
+    made = Certificate(epoch=header.epoch, view=header.view, kind=VoteKind.FINALIZE, block=header.id, votes=votes)
+    return write_certificate(made)
 
 
 def test_the_block_of_the_invitation_is_read_back_and_a_founder_has_none() -> None:
