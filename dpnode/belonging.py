@@ -13,20 +13,43 @@ from dpnode.shelf import Founded
 from dpnode.store.errors import JournalLost
 from dpnode.store.journal import NAME, replay
 from ledger.canonical import NotCanonical, decode, encode
+from ledger.charter import BadCharter, read_charter
+from ledger.errors import RemoteError
 
 _NAME = "network"
 _WAY_BACK = (
-    "stop the node and put back a copy of ledger.db, or join again with a new invitation: "
-    "what is missing is fetched from the others"
+    "stop the node, and `dpnode ledger rebuild` begins it anew: what is missing is fetched from the others. "
+    "Or put back a copy of ledger.db, or join again with a new invitation"
 )
 
 
 def remember(home: Home, founded: Founded) -> None:
-    """Keep the name of the network that this home belongs to beside its keys."""
-    content = encode({"id": founded.charter.network, "name": founded.charter.name})
+    """Keep the network that this home belongs to beside its keys: its charter and who founded it."""
+    content = encode(
+        {
+            "charter": founded.charter.body,
+            "founding": [[member, signature] for member, signature in sorted(founded.signatures.items())],
+            "id": founded.charter.network,
+            "name": founded.charter.name,
+        }
+    )
     path = home.keys / _NAME
     if not path.exists() or read_private(path) != content:
         write_private(path, content)
+
+
+def known_network(home: Home) -> Founded | None:
+    """The network that this home belongs to, as it stands beside the keys; None where it does not."""
+    path = home.keys / _NAME
+    if not path.exists():
+        return None
+    try:
+        value = decode(read_private(path))
+        charter = read_charter(value["charter"])
+        signatures = dict(value["founding"])
+    except (NotCanonical, RemoteError, BadCharter, KeyError, TypeError, ValueError):
+        return None
+    return Founded(charter=charter, signatures=signatures) if charter.network == value["id"] else None
 
 
 def lost(home: Home) -> str | None:

@@ -46,15 +46,15 @@ from dpnode.net import (
     PeerDown,
     PeerUp,
     Restarted,
-    parse_peer_id,
     peer_id_of,
     supervise,
 )
 from dpnode.net.api import CannotListen, PeerId, PortTaken
 from dpnode.net.room import Net
-from dpnode.net_settings import net_settings
+from dpnode.net_settings import known_peers, net_settings
 from dpnode.node import Node
 from dpnode.paths import Home
+from dpnode.rebuilding import known_ways
 from dpnode.seat import Seat
 from dpnode.shelf import META_LATE, Founded, read_founded, read_introducer
 from dpnode.snapshot_room import SnapshotRoom
@@ -108,8 +108,8 @@ class _Daemon:
         self._changing = trio.Lock()
         self._damage = Damage(home)
         self._snapshots: SnapshotRoom
-        self._introducer: tuple[PeerId, tuple[str, ...]] | None = None
-        """By whose machine we come in, as long as our own ledger does not hold that we are a member."""
+        self._bringing: dict[bytes, tuple[str, ...]] = {}
+        """Whose machines bring the ledger, as long as it does not hold here that we are a member, or was begun anew."""
 
     async def run(self) -> None:
         """The whole life of the node; raises `Problem` alone, however deep in the nurseries it arose."""
@@ -238,11 +238,10 @@ class _Daemon:
         net.announce(node.founded.charter.network.hex()[:16])
         for record in node.core.directory.records.all():
             net.keep(PeerId(record.peer), record.addresses)
-        if self._introducer is not None:
-            net.keep(*self._introducer)
-        for address in self._settings.network.known_peers:
-            where, _, peer = address.rpartition("/p2p/")
-            net.keep(parse_peer_id(peer), [where])
+        for machine, addresses in self._bringing.items():
+            net.keep(PeerId(machine), addresses)
+        for peer, where in known_peers(self._settings):
+            net.keep(peer, [where])
 
     async def _pump(self, incoming: trio.MemoryReceiveChannel[NetEvent]) -> None:
         """Carry events of the network room to the driver."""
@@ -346,10 +345,12 @@ class _Daemon:
             peer=peer_id_of(self._identity.network_seed),
             records=records,
         )
-        found = read_introducer(await node.store.meta())
+        meta = await node.store.meta()
+        found = read_introducer(meta)
         if found is not None and member_of_peer(chain.state, node.core.me.peer) is None:
-            self._introducer = (PeerId(found[0]), found[1])
-            node.gate.introducers.add(self._introducer[0])
+            self._bringing[found[0]] = found[1]
+        self._bringing |= known_ways(meta, chain.head.height, known_peers(self._settings))
+        node.gate.introducers |= self._bringing.keys()
         node.parts.core.introducers |= node.gate.introducers
         node.founded = founded
         remember(self._home, founded)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from config.settings import Settings
-from dpnode.net import NetSettings
+from dpnode.net import NetSettings, PeerId, parse_peer_id
 
 
 def net_settings(settings: Settings) -> NetSettings:
@@ -22,3 +24,10 @@ def net_settings(settings: Settings) -> NetSettings:
         redial_ms_max=own.redial_ms_max,
         gossip=False,
     )
+
+
+def known_peers(settings: Settings) -> Iterator[tuple[PeerId, str]]:
+    """Machines that the owner named, each with an address."""
+    for address in settings.network.known_peers:
+        where, _, peer = address.rpartition("/p2p/")
+        yield parse_peer_id(peer), where

@@ -46,6 +46,10 @@ def _answer(question: Question, home: Home, report: Report) -> dict[str, Any]:
         from dpnode.offline_founding import found
 
         return found(question, home)
+    if question.name == "ledger.rebuild":
+        from dpnode.rebuilding import rebuild
+
+        return rebuild(question, home, report)
     me = own_member(home)
     if not home.database.exists():
         raise Problem(FailKind.REFUSED, NO_NETWORK)

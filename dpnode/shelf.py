@@ -47,8 +47,8 @@ _HEAD = Map(
     {"block": ID, "entries": Int(), "epoch": Int(), "height": Int(), "state": ID, "time": MOMENT_MS, "view": Int()}
 )
 MENDED = (
-    "Keep a copy of ledger.db, then put back an older one, or remove it, start again and join with a new invitation: "
-    "what is missing is fetched from the others"
+    "`dpnode ledger rebuild` sets the damaged database aside and begins it anew: what is missing is fetched from the "
+    "others. Or put back an older copy of ledger.db"
 )
 """What an owner can do about a database that does not verify; the votes folder stays as it is."""
 

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import trio
 
 from dpnode.control.answers import Answer, Done
-from dpnode.control.questions.ledger import LedgerVerify
+from dpnode.control.questions.ledger import LedgerRebuild, LedgerVerify
 from dpnode.control.server import Responder
+from dpnode.errors import FailKind, Problem
 from dpnode.node import Node
 from dpnode.reading.source import Report
 from dpnode.reading.verify import verify
@@ -48,4 +49,9 @@ async def answer(node: Node, question: LedgerVerify, responder: Responder) -> An
     return Done(value=value)
 
 
-ANSWERS: dict[type[Any], Any] = {LedgerVerify: answer}
+async def rebuild(node: Node, question: LedgerRebuild, responder: Responder) -> Answer:
+    """Never beside a running node."""
+    raise Problem(FailKind.REFUSED, "the node runs on this ledger: `dpnode down` first, then `dpnode ledger rebuild`")
+
+
+ANSWERS: dict[type[Any], Any] = {LedgerVerify: answer, LedgerRebuild: rebuild}

@@ -35,7 +35,7 @@ class StoreBroken(StoreError):
 
 
 class StoreCorrupt(StoreError):
-    """{path} is damaged: move it away and join by a new invitation; it is fetched again from the other members."""
+    """{path} is damaged: `dpnode ledger rebuild` sets it aside, and it is fetched again from the other members."""
 
 
 class StoreLocked(StoreError):
@@ -49,7 +49,7 @@ class StoreUnreadable(StoreError):
 
 
 class StoreForeign(StoreError):
-    """The file {path} is not a dpnode ledger: move it away, then put back a copy or join by a new invitation."""
+    """The file {path} is not a dpnode ledger: move it away, then put back a copy or `dpnode ledger rebuild`."""
 
 
 class StoreNewer(StoreError):

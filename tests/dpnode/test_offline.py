@@ -48,7 +48,7 @@ def shown(amount: dict[str, Any]) -> tuple[int, str, str]:
 
 def test_every_question_marked_offline_has_an_answer_without_a_daemon() -> None:
     marked = {name for name, kind in all_questions().items() if kind.offline}
-    assert marked == set(WHERE) | {"ledger.verify", "ledger.export", "network.found"}
+    assert marked == set(WHERE) | {"ledger.verify", "ledger.export", "ledger.rebuild", "network.found"}
     samples = {name: all_questions()[name] for name in WHERE}
     for kind in samples.values():
         needed = {"id": "x", "asset": "x"}

@@ -17,6 +17,7 @@ from dpnode.control.questions.ledger import (
     LedgerBlocks,
     LedgerExport,
     LedgerJournal,
+    LedgerRebuild,
     LedgerShares,
     LedgerShow,
     LedgerStatus,
@@ -245,6 +246,30 @@ def verify(run: Run) -> None:
     )
 
 
+@command("rebuild", example="dpnode ledger rebuild", writes=True)
+def rebuild(run: Run) -> None:
+    """Begin a damaged or lost ledger anew, with the node stopped: `dpnode up` then fetches it from the members.
+
+    Keys, votes, offers and files stay; the damaged database is set aside. A witness votes again as soon as the ledger
+    has caught up with its votes.
+    """
+    run.ask(LedgerRebuild(dry_run=run.dry_run), _rebuilt, within_s=VERIFY_WITHIN_S)
+
+
+def _rebuilt(value: Fields) -> Iterator[Block]:
+    yield facts(
+        value,
+        ("Network", "network", shapes.party),
+        ("Set aside as", "set_aside", str),
+        ("Members' machines known", "machines", shapes.count),
+        ("Own entries not final yet", "pending", shapes.count),
+    )
+    if not value.get("dry_run"):
+        yield Note(text="now: dpnode up; the ledger is fetched from the members, `dpnode status` says how far it is")
+    if not value["machines"]:
+        yield Note(text="! no member's address is known any more: name one under [network] known_peers in config.toml")
+
+
 @command(
     "export",
     example="dpnode ledger export ledger.jsonl\ndpnode ledger export books.beancount --form beancount",
@@ -274,6 +299,7 @@ ledger_command = family(
     show,
     blocks,
     verify,
+    rebuild,
     export,
     prove_family,
     snapshot,

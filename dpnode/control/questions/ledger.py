@@ -79,6 +79,13 @@ class LedgerVerify(Question):
     """Replay everything from the charter and compare every hash, signature and root."""
 
 
+@question("ledger.rebuild", streams=True, offline=True)
+class LedgerRebuild(Question):
+    """Set a damaged or lost database aside and begin it anew, to be fetched from the members."""
+
+    dry_run: bool = False
+
+
 @question("ledger.export", streams=True, offline=True)
 class LedgerExport(Question):
     """Write the ledger to a file the owner can read with other programs."""

@@ -45,7 +45,7 @@ def test_every_command_that_is_promised_exists() -> None:
     status; ledger balance; ledger shares; ledger journal; ledger show; ledger blocks; ledger verify;
     motion open; motion vote; motion withdraw; motion list; motion show; network witnesses; ledger evidence;
     witness list; witness accept; witness resign; witness rekey;
-    ledger export; ledger prove balance; ledger prove share; ledger prove entry; ledger snapshot;
+    ledger rebuild; ledger export; ledger prove balance; ledger prove share; ledger prove entry; ledger snapshot;
         ledger check; network charter;
     credit open; credit issue; credit pay; credit redeem; asset register; asset list;
     asset show; share transfer; share accept; config check; network members; network uninvite; network invitations"""
@@ -77,9 +77,9 @@ def test_every_command_has_help_home_json_and_an_example_that_parses(
 WRITING = """init; id words; id certify; id revoke; id rotate; id machine add; id machine
     remove; network return; network found; network invite; network uninvite; network join; up; down; clock; cap add;
     cap remove; cap import; job call; job award; job counter; job progress; job deliver; job receive; job claim; job
-    cancel; job fail; job dispute; job rule; inbox approve; inbox refuse; ledger export; credit open; credit issue;
-    credit pay; credit redeem; asset register; share transfer; share accept; motion open; motion vote; motion
-    withdraw; witness accept; witness resign; witness rekey"""
+    cancel; job fail; job dispute; job rule; inbox approve; inbox refuse; ledger rebuild; ledger export; credit open;
+    credit issue; credit pay; credit redeem; asset register; share transfer; share accept; motion open; motion
+    vote; motion withdraw; witness accept; witness resign; witness rekey"""
 
 
 def test_exactly_the_commands_that_write_have_a_dry_run() -> None:

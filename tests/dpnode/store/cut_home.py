@@ -250,6 +250,8 @@ def came_back(life: Home, survivor: CrashDisk, acknowledged: int, witnesses: int
         faults.append(f"it votes no more: {voter.why}")
     home.at_ms = life.at_ms
     home.perform(home.core.started(now(home.at_ms)))
+    if witnesses == 1 and (why := home.ledger.orderer.silence()):
+        faults.append(f"it votes no more: {why}")
     signer = home.ledger.orderer._replica._book.signer
     known = set(home.disk.pending) | set(_entries_of(home))
     for told in life.told[: acknowledged + 1]:
