@@ -5,6 +5,9 @@ beside it. `open` brings the two together, at the start and whenever the witness
 sits by now takes the place of the old one, which is destroyed, and so is a pair whose seat has ended, since a voting
 key never sits twice (SPEC G-3). A key whose journal is missing or damaged signs nothing while it has a seat (consensus
 rule 13: no journal, no key); one that has none is simply replaced.
+
+A copy of a home holds the fresh pair as well, whose key may have voted elsewhere since. So a pair that was not made by
+this process is destroyed where nothing stands beside it, or where its key has sat for a while (SPEC V-10).
 """
 
 from __future__ import annotations
@@ -12,8 +15,17 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack
 
+from dpnode.clock import now
 from dpnode.errors import FailKind, Problem
-from dpnode.identity.voting_key import has_journal, make_next, promote_next, voting_key_in
+from dpnode.identity.voting_key import (
+    destroy,
+    has_journal,
+    has_pair,
+    is_promoting,
+    make_next,
+    promote_next,
+    voting_key_in,
+)
 from dpnode.paths import Home
 from dpnode.store.errors import JournalLost
 from dpnode.store.journal import Record
@@ -23,6 +35,9 @@ from ledger.keys import MemberId, PublicKey, SigningKey
 from ledger.operations.witnesses import seat_record, voting_key_of
 
 log = logging.getLogger("dpnode.seat")
+SEAT_FRESH_MS = 3_600_000
+"""A key that sat for longer before its journal was first used may have voted from another disk. As a rule it is
+seconds; a node that was off meanwhile is given another key."""
 
 
 class Seat:
@@ -37,6 +52,8 @@ class Seat:
         self.book: VoteBook | None = None
         """Its journal; None where it is missing or damaged."""
         self._next: PublicKey | None = None
+        self._made: PublicKey | None = None
+        """The fresh key that this process made: nobody has a copy that voted."""
 
     def open(self, chain: Chain) -> list[Record] | None:
         """Bring the disk to what the ledger says and open the journal; its records, or None where it cannot be used.
@@ -78,6 +95,7 @@ class Seat:
             waiting = voting_key_in(self._home.votes_next)
             if waiting is None or not has_journal(self._home.votes_next):
                 waiting = make_next(self._home)
+                self._made = waiting.public
         except OSError as error:
             raise Problem(FailKind.FAILED, f"no fresh voting key can be made: {error.strerror}") from error
         self._next = waiting.public
@@ -87,6 +105,10 @@ class Seat:
         """Neither pair is open: promote, destroy and make what the ledger calls for; safe to be cut off anywhere."""
         home, state = self._home, chain.state
         in_use, waiting = voting_key_in(home.votes), voting_key_in(home.votes_next)
+        if waiting is not None and self._may_have_voted(chain, waiting.public):
+            destroy(home.votes_next)
+            waiting = None
+            log.error("the fresh voting key may have voted from another disk: it is destroyed")
         if waiting is not None and (in_use is None or seat_record(state, waiting.public) is not None):
             # Without a key in use a promotion was cut off, or the folder was removed.
             promote_next(home)
@@ -102,7 +124,17 @@ class Seat:
             self._next = None
             log.info("there is a fresh voting key, in case this member takes a witness's seat")
 
+    def _may_have_voted(self, chain: Chain, waiting: PublicKey) -> bool:
+        """Whether the pair that waits may be a copy, of which another has been in use."""
+        if waiting == self._made or is_promoting(self._home):
+            return False
+        record = seat_record(chain.state, waiting) or {}
+        sat_ms = max(now().wall_ms, chain.head.time_ms) - record["rekeyed"] if "rekeyed" in record else 0
+        return sat_ms > SEAT_FRESH_MS or not has_pair(self._home)
+
     def _opened(self) -> list[Record] | None:
+        if not self._home.votes.exists():
+            return None
         held = ExitStack()
         try:
             journal, records = held.enter_context(open_votes(self._home.votes, create=False))

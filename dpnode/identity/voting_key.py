@@ -2,7 +2,8 @@
 
 A pair is a folder with a seed and a journal. It is made under another name and renamed whole, and an old pair is
 destroyed before the new one takes its name, seed first. So kill -9 at any instant leaves a whole pair under its name,
-or under `votes.next` with nothing usable beside it; never a key whose journal is another's (consensus rule 13).
+or, marked, under `votes.next` with nothing usable beside it; never a key whose journal is another's (consensus rule
+13).
 
 Not here: which key sits among the witnesses (`dpnode.seat`), and what a journal holds (`dpnode.voting`).
 """
@@ -20,6 +21,8 @@ from ledger.keys import SigningKey
 
 SEED = "voting.seed"
 SEED_BYTES = 32
+_FOLLOWS = "follows"
+"""In `votes.next` while its pair takes the place of the one in `votes`, which may be gone by then."""
 
 
 def voting_key_in(folder: Path) -> SigningKey | None:
@@ -58,9 +61,21 @@ def make_next(home: Home) -> SigningKey:
 
 def promote_next(home: Home) -> None:
     """Destroy the pair in `votes` and put the one in `votes.next` in its place. Neither journal may be open."""
+    write_private(home.votes_next / _FOLLOWS, b"")
     destroy(home.votes)
     home.votes_next.rename(home.votes)
     sync_folder(home.root)
+    (home.votes / _FOLLOWS).unlink()
+
+
+def is_promoting(home: Home) -> bool:
+    """Whether a promotion was cut off."""
+    return (home.votes_next / _FOLLOWS).exists()
+
+
+def has_pair(home: Home) -> bool:
+    """Whether anything is left of a pair in `votes`, whole or not; a copy made without it has nothing."""
+    return home.votes.exists() and any(home.votes.iterdir())
 
 
 def ensure_pair(home: Home) -> None:

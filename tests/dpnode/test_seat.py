@@ -11,15 +11,17 @@ from typing import Any
 
 import pytest
 
+import dpnode.seat
 from dpnode.identity.identity import Identity
 from dpnode.identity.voting_key import SEED, ensure_pair, make_next, voting_key_in
 from dpnode.paths import Home
-from dpnode.seat import Seat
+from dpnode.seat import SEAT_FRESH_MS, Seat
 from dpnode.store.journal import NAME, open_journal
 from dpnode.voting import halt_record
 from ledger.keys import MemberId, SigningKey
 from ledger.operations.seats import PURPOSE, rekey_consent
 from ledger.statement import sign_statement
+from protocol.inputs import Now
 from tests.dpnode.answers.grown import Grown
 
 MARK = halt_record("this journal is the first key's")
@@ -210,3 +212,51 @@ def damaged(home: Home, what: str) -> None:
         case "folder gone":
             shutil.rmtree(home.votes)
             home.votes.mkdir(mode=0o700)
+
+
+def waiting_for_a_seat(grown: Grown) -> SigningKey:
+    """A fresh key is made and asked to follow; the node is stopped before that is final."""
+    seat = Seat(grown.home, grown.ada.id)
+    seat.open(grown.chain)
+    fresh = seat.fresh_key(grown.chain)
+    seat.close()
+    return fresh
+
+
+@pytest.mark.parametrize("is_final", [True, False])
+def test_a_copy_made_without_the_votes_does_not_vote_with_the_key_that_waited(tmp_path: Path, is_final: bool) -> None:
+    """V-10: the home that was lost took that key into use, with a journal that is nowhere now."""
+    grown = founded(tmp_path / "a")
+    fresh = waiting_for_a_seat(grown)
+    copy = copied(grown.home, tmp_path / "copy")
+    shutil.rmtree(copy.votes)
+    copy.make_folders()
+    if is_final:
+        rekeyed(grown, fresh)
+    seat = Seat(copy, grown.ada.id)
+    assert seat.open(grown.chain) is None and seat.key is None
+    if not is_final:
+        rekeyed(grown, fresh)
+        assert not seat.must_change(grown.chain)
+    assert not copy.votes_next.exists()
+    assert seat.fresh_key(grown.chain).public not in (fresh.public, grown.chain.voting_keys[0]), "a rekey helps"
+    seat.close()
+
+
+def test_a_key_that_has_sat_for_long_is_not_taken_into_use_with_an_empty_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """V-10: a whole copy of a home from before the change of keys catches up with it."""
+    for age_ms in (SEAT_FRESH_MS // 2, 2 * SEAT_FRESH_MS):
+        grown = founded(tmp_path / f"{age_ms}")
+        fresh = waiting_for_a_seat(grown)
+        seat = Seat(grown.home, grown.ada.id)
+        seat.open(grown.chain)
+        rekeyed(grown, fresh)
+        moment = Now(wall_ms=grown.chain.head.time_ms + age_ms, monotonic_ms=1)
+        monkeypatch.setattr(dpnode.seat, "now", lambda moment=moment: moment)
+        assert seat.must_change(grown.chain)
+        seat.open(grown.chain)
+        assert seat.key is not None and (seat.key.public == fresh.public) is (age_ms < SEAT_FRESH_MS)
+        assert not seat.must_change(grown.chain) and not grown.home.votes_next.exists()
+        seat.close()
