@@ -53,7 +53,7 @@ class Seat:
         """Its journal; None where it is missing or damaged."""
         self._next: PublicKey | None = None
         self._made: PublicKey | None = None
-        """The fresh key that this process made: nobody has a copy that voted."""
+        """The fresh key that this process made and has not taken into use: nobody has a copy that voted."""
 
     def open(self, chain: Chain) -> list[Record] | None:
         """Bring the disk to what the ledger says and open the journal; its records, or None where it cannot be used.
@@ -112,7 +112,7 @@ class Seat:
         if waiting is not None and (in_use is None or seat_record(state, waiting.public) is not None):
             # Without a key in use a promotion was cut off, or the folder was removed.
             promote_next(home)
-            in_use, waiting = waiting, None
+            in_use, waiting, self._made = waiting, None, None
             log.info("the fresh voting key is in use now, and the old one is destroyed")
         self._next = None if waiting is None else waiting.public
         if voting_key_of(state, self._member) is not None:
