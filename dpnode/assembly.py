@@ -17,6 +17,7 @@ from config.settings import Settings
 from dpnode.control.amounts import decimal_text
 from dpnode.errors import FailKind, Problem
 from dpnode.identity.identity import Identity
+from dpnode.reading.lapsed import kept_entries
 from dpnode.shelf import (
     KEPT_EPOCH_END,
     check_anchor_row,
@@ -56,6 +57,7 @@ from protocol.replication.directory_peer import (
 )
 from protocol.replication.directory_peer import Identity as DirectoryIdentity
 from protocol.replication.door import Voter
+from protocol.replication.lapsed import KEPT_LAPSED
 from protocol.share_offers import KEPT_GIVEN, KEPT_TAKEN, ShareOffers
 from protocol.world import LedgerWorld
 
@@ -161,6 +163,7 @@ async def assemble(
         conversation=conversation,
         shares=ShareOffers(chain, identity.member, identity.working, offered),
         anchor=read_anchor(await store.meta()),
+        lapsed=kept_entries(await store.kept(KEPT_LAPSED)),
     )
     return Parts(core=core, offers=offers, catalogue=catalogue, policy=policy)
 

@@ -7,6 +7,7 @@ by `submit` or `negotiate`, which wait for what the driver tells.
 from __future__ import annotations
 
 import itertools
+import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from dpnode.gate import LedgerGate
 from dpnode.identity.identity import Identity
 from dpnode.net.room import Net
 from dpnode.paths import Home
+from dpnode.reading.lapsed import told, why
 from dpnode.seat import Seat
 from dpnode.shelf import Founded
 from dpnode.space import Space
@@ -39,6 +41,8 @@ from protocol.replication.forks import KEPT_ALARM
 
 if TYPE_CHECKING:
     from dpnode.late import Late
+
+log = logging.getLogger("dpnode.node")
 
 ENTRY_LIFE_MS = 7 * 86_400_000
 """How long an entry made by a command may wait to be included: a week offline loses nothing."""
@@ -227,6 +231,9 @@ class Node:
                         self._by_entry[entry_id] = _Wait()
                 self._answer(self._by_token.get(effect.token), effect)
             case Final():
+                if (lapsed := self.core.ledger.lapsed.get(effect.entry_id)) is not None:
+                    said_of_it = told(self.core.chain.state, lapsed)
+                    log.warning("an entry of ours never came into a block, %s: %s", why(lapsed.code), said_of_it)
                 self._answer(self._by_entry.get(effect.entry_id), effect)
             case Negotiated():
                 if isinstance(effect.effect, said.Changed):

@@ -65,6 +65,7 @@ from protocol.messages import (
 from protocol.replication.anchor import Anchor
 from protocol.replication.directory_peer import DirectoryPeer
 from protocol.replication.door import Voter
+from protocol.replication.lapsed import LapsedEntry
 from protocol.replication.ledger_peer import LedgerPeer
 from protocol.share_offers import AcceptShares, OfferShares, ShareOffers
 
@@ -93,9 +94,10 @@ class Core:
         conversation: Conversation,
         shares: ShareOffers | None = None,
         anchor: Anchor | None = None,
+        lapsed: Iterable[LapsedEntry] = (),
     ) -> None:
         self.me = me
-        self.ledger = LedgerPeer(chain, member=me.member, signer=me.signer, voter=voter, pending=pending)
+        self.ledger = LedgerPeer(chain, member=me.member, signer=me.signer, voter=voter, pending=pending, lapsed=lapsed)
         self.ledger.anchor = anchor or Anchor()
         self.directory = directory
         self.introducers: set[PeerId] = set()

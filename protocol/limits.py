@@ -45,6 +45,8 @@ PROPOSE_AGAIN_MS = 60_000
 """When a witness looks again at pending entries that only time can make includable."""
 TRIAL_ENTRIES_MAX = 1_000
 """Our own pending entries that a new one is tried on; beyond it the ledger alone judges."""
+LAPSED_KEPT_MAX = 64
+"""Entries of ours that ended in no block, kept for their owner: what somebody reads through, 4 MiB at worst."""
 VOTES_PER_MESSAGE = 256
 """Three kinds in each of the 64 views that are kept ahead, and some: about 50 KiB."""
 CERTIFICATES_PER_MESSAGE = 64

@@ -9,6 +9,7 @@ from typing import Any
 from dpnode.answers.identity import key_reminders
 from dpnode.answers.inbox import waiting_rows
 from dpnode.answers.network import addresses_of
+from dpnode.answers.pending import lapsed_lately
 from dpnode.answers.shown import name_of, party
 from dpnode.answers.witness import seat_reminders, seat_shown, withstands
 from dpnode.belonging import lost
@@ -20,6 +21,7 @@ from dpnode.control.server import Responder
 from dpnode.identity.seal import sealed_root
 from dpnode.net import PeerId, show_peer_id
 from dpnode.node import Node
+from dpnode.reading.lapsed import reminder as lapsed_reminder
 from dpnode.shelf import META_CHECKED, false_history
 from ledger.canonical import decode
 from ledger.names import Kind, show_id
@@ -69,6 +71,7 @@ async def status(node: Node, question: Status, responder: Responder) -> Answer:
             "root": chain.head.state_root,
             "entries": chain.head.entries,
             "pending": len(core.ledger.pool),
+            "lapsed": lapsed_lately(node),
             "jobs_open": len(open_jobs(chain.state, node.identity.member)),
             "inbox": len(waiting_rows(node)),
             "witness": not node.core.ledger.orderer.silence() and not node.space.why,
@@ -102,6 +105,8 @@ def reminders(node: Node) -> list[str]:
     if node.core.ledger.anchor.is_missed:
         lines.append(false_history(node.core.ledger.anchor.height))
     lines += seat_reminders(node)
+    if rows := lapsed_lately(node):
+        lines.append(lapsed_reminder(rows))
     if node.core.ledger.orderer.is_seated and node.core.ledger.waiting.is_stalled(now().wall_ms):
         lines.append("nothing was recorded for 30 days, so this witness waits: look at `dpnode clock`")
     clocks = node.core.ledger.clocks

@@ -1,4 +1,4 @@
-"""What of ours is signed and not yet final: counted as if it stood, and why it has to wait.
+"""What of ours is signed and not yet final: counted as if it stood, why it has to wait, and what lapsed instead.
 
 An entry that waits is as good as spent: whoever pays twice while the witnesses are away must be told what both leave.
 Nothing here decides; the block does (SPEC P-14).
@@ -14,6 +14,7 @@ from typing import Any
 from dpnode.answers.shown import name_of
 from dpnode.clock import now
 from dpnode.node import Node
+from dpnode.reading.lapsed import rows as lapsed_rows
 from dpnode.safe_text import safe
 from ledger.canonical import Value
 from ledger.consensus.votes import quorum
@@ -24,6 +25,8 @@ from ledger.state import Overlay, View
 from protocol.limits import TRIAL_ENTRIES_MAX
 
 Operation = dict[str, Value]
+LAPSED_SHOWN_MS = 14 * 86_400_000
+"""From when this machine found it out: whoever comes back after a month's holiday is still told."""
 _UNLIMITED = 1 << 53
 """Of one block: our entries may be spread over several."""
 
@@ -58,6 +61,13 @@ def with_operations(node: Node, operations: Sequence[Operation]) -> View:
 def own_pending(node: Node) -> int:
     """How many entries of ours wait to become final."""
     return len(node.core.ledger.pool.numbers(node.identity.working.public))
+
+
+def lapsed_lately(node: Node) -> list[dict[str, Any]]:
+    """Entries of ours that ended in no block in the last 14 days, newest first (SPEC P-19)."""
+    since_ms = now().wall_ms - LAPSED_SHOWN_MS
+    lately = [one for one in node.core.ledger.lapsed.all() if one.ended_ms >= since_ms]
+    return lapsed_rows(node.core.chain.state, lately)
 
 
 def ran_out(node: Node, wait_ms: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dpnode.control.resolve import Candidate, resolve
 from dpnode.errors import FailKind, Problem
 from dpnode.reading.jobs import job_fields, job_meant
 from dpnode.reading.journal import LIKE_MAX, Line, line_of, read_line
+from dpnode.reading.lapsed import read_kept, why
 from dpnode.reading.ledger import asset_fields
 from dpnode.reading.naming import (
     amount_shown,
@@ -30,7 +31,7 @@ from dpnode.store import questions
 from dpnode.store.rows import FoundEntry, Head
 from ledger import queries
 from ledger.block import read_header
-from ledger.entry import read_entry
+from ledger.entry import Entry, read_entry
 from ledger.names import Kind, show_id
 from ledger.operations.work_standing import standing
 from ledger.statement import STATEMENT, read_statement
@@ -76,17 +77,30 @@ def _entry(source: Source, text: str) -> Asking[Fields]:
     found: list[FoundEntry] = (yield questions.entries_like(beginning, LIKE_MAX)) if beginning else []
     lines = {line.entry.id: line for line in (read_line(source.view, one) for one in found)}
     waiting = {one.id: one for one in (yield questions.pending())}
-    candidates = [Candidate(kind=Kind.ENTRY, id=one) for one in (*lines, *waiting)]
+    lapsed = {one.entry.id: one for one in (yield from read_kept())}
+    candidates = [Candidate(kind=Kind.ENTRY, id=one) for one in {**lines, **waiting, **lapsed}]
     meant = resolve(text, candidates, what="entry").id
     if meant in lines:
         return _line(source, lines[meant])
-    entry = read_entry(waiting[meant].body, waiting[meant].signature)
+    if meant in waiting:
+        entry = read_entry(waiting[meant].body, waiting[meant].signature)
+        return {**_off_ledger(source, entry), "binding": "recorded"}
+    one = lapsed[meant]
+    return {
+        **_off_ledger(source, one.entry),
+        "outcome": one.code,
+        "ended_ms": one.ended_ms,
+        "notes": [f"It never stood in a block: {why(one.code)}."],
+    }
+
+
+def _off_ledger(source: Source, entry: Entry) -> Fields:
+    """An entry that stands in no block."""
     key = source.view.get(b"key/" + entry.key)
     author = None if key is None else key["member"]
     value: Fields = {
         "id": show_id(Kind.ENTRY, entry.id),
         "kind": "entry",
-        "binding": "recorded",
         "content": {
             "says": sentence(source.view, entry.operation, author),
             "operation": plain(source, entry.operation),

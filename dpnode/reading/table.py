@@ -21,6 +21,7 @@ WHERE = {
     "ledger.blocks": ("ledger", "blocks"),
     "ledger.evidence": ("motions", "evidence"),
     "ledger.journal": ("journal", "journal"),
+    "ledger.lapsed": ("lapsed", "lapsed"),
     "ledger.prove": ("proof", "prove"),
     "ledger.shares": ("ledger", "shares"),
     "ledger.show": ("show", "show"),

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ledger.canonical import digest
+from ledger.errors import Reason as EntryReason
 from ledger.keys import MemberId, SigningKey
 from ledger.names import Kind, short
 from ledger.operations.work_terms import Proposal, read_proposal
@@ -32,6 +33,7 @@ from protocol.negotiation.selection import Candidate, Ranked, flaw, rank
 from protocol.negotiation.world import World
 
 CALL_KIND = "call"
+_LAPSED = str(EntryReason.LAPSED)
 
 
 class Calls:
@@ -205,14 +207,14 @@ class Calls:
         calling = replace(calling, tries=(*calling.tries[:-1], replace(calling.tries[-1], refused=code)))
         now_ms = max(now.wall_ms, world.block_time_ms)
         ranked = [each for each in self.ranked(calling, now, world) if each.candidate.proposal.until_ms >= now_ms]
-        calling = replace(calling, ranking=(*calling.ranking, f"the ledger refused: {code}", *lines_of(ranked)))
+        calling = replace(calling, ranking=(*calling.ranking, _said_of(code), *lines_of(ranked)))
         best = ranked[0].candidate if ranked else None
         if best is not None and not (calling.automatic and self._alone(best.proposal)):
-            self._ask(calling, f"the ledger refused the award ({code}); choose another", out)
+            self._ask(calling, f"{_said_of(code)}; choose another", out)
         elif best is not None and best.flaw is None and len(calling.tries) < self._policy.buy.tries:
             self._award(calling, best.proposal.id, CallEvent.NEXT, out)
         else:
-            self._move(calling, CallEvent.EXPIRED, f"{SENTENCES[Reason.LEDGER]}: {code}", out)
+            self._move(calling, CallEvent.EXPIRED, _said_of(code), out)
 
     # -- time and order
 
@@ -228,7 +230,7 @@ class Calls:
                 case CallState.AWARDING:
                     until_ms = _received(calling, calling.tries[-1].proposal).until_ms
                     if world.block_time_ms > until_ms or now.wall_ms > until_ms + LAPSE_GRACE_MS:
-                        self._refused(calling, "lapsed", now, world, out)
+                        self._refused(calling, _LAPSED, now, world, out)
                 case _:
                     pass
 
@@ -294,6 +296,11 @@ def _collect_until(calling: Calling) -> int:
     if not calling.automatic:
         return calling.reply_by_ms
     return min([calling.reply_by_ms, *(each.until_ms - AWARD_MARGIN_MS for each in calling.received)])
+
+
+def _said_of(code: str) -> str:
+    """Why there is no job, of an award with this refusal's code."""
+    return "the award came into no block in time" if code == _LAPSED else f"{SENTENCES[Reason.LEDGER]}: {code}"
 
 
 def _stands_until(calling: Calling) -> int:

@@ -13,13 +13,14 @@ from ledger.block import Block
 from ledger.canonical import Value
 from ledger.chain import Advance, Chain
 from ledger.consensus.votes import write_certificate
-from ledger.entry import Entry, entry_from_value, entry_id_of, sign_entry
+from ledger.entry import Entry, entry_from_value, entry_id_of
 from ledger.errors import Refusal, RemoteError
-from ledger.fold import choose, last_sequence
+from ledger.fold import choose
 from ledger.keys import MemberId, SigningKey
 from ledger.state import Overlay
 from protocol.effects import (
     Commit,
+    DropPending,
     Effect,
     HeadMoved,
     KeepPending,
@@ -33,24 +34,22 @@ from protocol.inputs import Carry, Now, PeerId, Submit
 from protocol.limits import CLOCK_TOLERANCE_MS, FIRST_WORD_MS, RANGE_BYTES_MAX
 from protocol.messages import AskRange, Blocks, Entries, Hello, NewHead, Ordering
 from protocol.replication.anchor import Anchor
-from protocol.replication.awaited import Awaited, told
+from protocol.replication.awaited import Awaited, finals_of
 from protocol.replication.carrying import Carrying
 from protocol.replication.clocks import Clocks
 from protocol.replication.door import Door, Engine, Voter
 from protocol.replication.forks import Forked, alarm
+from protocol.replication.lapsed import LAPSED, VOID, Lapsed, LapsedEntry
 from protocol.replication.neighbours import Neighbours
 from protocol.replication.orderer import Orderer
 from protocol.replication.pool import Pool, Verdict
 from protocol.replication.ranges import read_ranges
+from protocol.replication.signing import Signing
 from protocol.replication.sync import CatchingUp, QueuedRange
 from protocol.replication.trial import Trial
 from protocol.replication.waiting import Waiting
 
 MEMBERSHIP = "membership."
-LAPSED = "entry.lapsed"
-VOID = "entry.sequence-used"
-FILLERS_MAX = 256
-"""Numbers filled at once."""
 
 
 class LedgerPeer:
@@ -60,7 +59,14 @@ class LedgerPeer:
     """What orders the entries: whoever uses this peer sees the door to it and nothing behind."""
 
     def __init__(
-        self, chain: Chain, *, member: MemberId, signer: SigningKey, voter: Voter | None, pending: Iterable[Entry]
+        self,
+        chain: Chain,
+        *,
+        member: MemberId,
+        signer: SigningKey,
+        voter: Voter | None,
+        pending: Iterable[Entry],
+        lapsed: Iterable[LapsedEntry] = (),
     ) -> None:
         self.chain = chain
         self.pool = Pool(
@@ -75,7 +81,9 @@ class LedgerPeer:
         self.orderer: Door = self.engine(chain, self.waiting, self.neighbours, member, voter)
         self._member = member
         self._signer = signer
+        self._signing = Signing(chain, self.pool, member, signer)
         self._mine = Awaited()
+        self.lapsed = Lapsed(lapsed)
         self._step: tuple[Advance, PeerId | None] | None = None
         self._certificate = b""
         """Of the step being made durable."""
@@ -88,7 +96,7 @@ class LedgerPeer:
         """Until when the only witness waits for a first word at its start; 0: no longer."""
         for entry in sorted(pending, key=lambda one: one.sequence):
             self.pool.add(entry)
-            self._mine.add(entry.id)
+            self._mine.add(entry)
             self.carrying.hold(entry.id, 0, at_once=True)
 
     def started(self, now: Now) -> list[Effect]:
@@ -98,14 +106,14 @@ class LedgerPeer:
             # The disk may be a copy put back, and a block made on it would fork the ledger.
             self._held_ms = now.monotonic_ms + FIRST_WORD_MS
             self.waiting.is_held = True
-        numbers = self.pool.numbers(self._signer.public)
-        last = last_sequence(self.chain.state, self._signer.public)
-        filled = self._fill(sorted(set(range(last + 1, max(numbers, default=0))) - set(numbers)), now)
-        return filled + self._ordered(self.orderer.started(now), now)
+        # A power cut right after a block: nobody was told yet whose number it used.
+        effects = self._ended(self.pool.passed(self.chain.state), now)
+        effects += self._keep(self._signing.fillers(self._signing.missing(), self._block_time_ms(now)), now)
+        return effects + self._ordered(self.orderer.started(now), now)
 
     def submit(self, wanted: Submit, now: Now) -> list[Effect]:
         """Sign operations as entries and keep them; refused as a whole where a rule already says no (SPEC P-14)."""
-        entries = self._signed(wanted.operations, wanted.until_ms)
+        entries = self._signing.signed(wanted.operations, wanted.until_ms)
         if refusal := self._trial.refusal(entries, now):
             return [NotRecorded(token=wanted.token, code=refusal.code, detail=refusal.detail)]
         self._trial.keep()
@@ -113,15 +121,7 @@ class LedgerPeer:
 
     def would_refuse(self, operations: Sequence[dict[str, Value]], until_ms: int, now: Now) -> Refusal | None:
         """What `submit` would be told, without keeping anything: a dry run."""
-        return self._trial.refusal(self._signed(operations, until_ms), now)
-
-    def _signed(self, operations: Sequence[dict[str, Value]], until_ms: int) -> list[Entry]:
-        key = self._signer.public
-        sequence = max(last_sequence(self.chain.state, key), self.pool.highest(key))
-        return [
-            sign_entry(self._signer, self.chain.network, sequence + i, until_ms, operation)
-            for i, operation in enumerate(operations, start=1)
-        ]
+        return self._trial.refusal(self._signing.signed(operations, until_ms), now)
 
     def carry(self, wanted: Carry, now: Now) -> list[Effect]:
         """Take in entries that a guest or a file brought: all of them or none."""
@@ -143,23 +143,6 @@ class LedgerPeer:
             now,
             Recorded(token=wanted.token, entry_ids=tuple(entry.id for entry in wanted.entries)),
         )
-
-    def _fill(self, lapsed: Sequence[int], now: Now) -> list[Effect]:
-        """Use up numbers of ours that lapsed with an entry that changes nothing: what follows them waits for them.
-
-        The lapsed entry can stand in no later block, so no two entries under one number ever compete.
-        """
-        if not lapsed:
-            return []
-        highest = self.pool.highest(self._signer.public)
-        soon_ms = self._block_time_ms(now) + CLOCK_TOLERANCE_MS  # a filler that has lapsed would be made for ever
-        waiting = [entry.until_ms for entry in self.pool.of(self._signer.public)]
-        fillers = [
-            sign_entry(self._signer, self.chain.network, number, max(soon_ms, *waiting), {"t": "membership.profile/1"})
-            for number in lapsed[:FILLERS_MAX]
-            if number < highest
-        ]
-        return self._keep(fillers, now)
 
     # -- peers
 
@@ -289,7 +272,8 @@ class LedgerPeer:
         for entry in fresh:
             self.carrying.hold(entry.id, now.monotonic_ms)
         # Whoever first sees that a witness contradicts itself records it; it is as good as any.
-        accusations = self._signed(self.orderer.accusations(), now.wall_ms + self.chain.charter.limits.until_ms // 2)
+        until_ms = now.wall_ms + self.chain.charter.limits.until_ms // 2
+        accusations = self._signing.signed(self.orderer.accusations(), until_ms)
         return self._ended(ended, now) + effects + self._keep(accusations, now)
 
     def stored(self, now: Now) -> list[Effect]:
@@ -311,6 +295,8 @@ class LedgerPeer:
         effects: list[Effect] = [HeadMoved(height=step.head.height, members_changed=members_changed)]
         self.carrying.ended(entries)
         effects += [final for block in step.blocks for final in self._mine.finals(block)]
+        effects += self.lapsed.stand(entries)
+        void += self._mine.rivals(entries)
         ended = [(entry, VOID) for entry in void] + [(entry, LAPSED) for entry in self.pool.lapse(step.head.time_ms)]
         effects += self._ended(ended, now)
         certificates = [*(one for _, one in step.earlier), self._certificate]
@@ -379,7 +365,7 @@ class LedgerPeer:
         if entry.key == self._signer.public and not mine:
             self._trial.forget()
         if mine:
-            self._mine.add(entry.id)
+            self._mine.add(entry)
         self.carrying.hold(entry.id, now.monotonic_ms)
 
     def _keep(self, entries: Sequence[Entry], now: Now, answer: Effect | None = None) -> list[Effect]:
@@ -396,5 +382,13 @@ class LedgerPeer:
         if not mine:
             return []
         self._trial.forget()
-        own = [entry.sequence for entry, code in mine if code == LAPSED and entry.key == self._signer.public]
-        return [*told(mine, self.chain.head.height), *self._fill(own, now)]
+        time_ms = self._block_time_ms(now)
+        own = [(entry, code) for entry, code in mine if self._signing.is_own(entry)]
+        numbers = [entry.sequence for entry, code in own if code == LAPSED and entry.key == self._signer.public]
+        return [
+            *finals_of(mine, self.chain.head.height),
+            # What was there and why it ended change places in one transaction.
+            *self.lapsed.keep(own, time_ms),
+            DropPending(ids=tuple(entry.id for entry, _ in mine)),
+            *self._keep(self._signing.fillers(numbers, time_ms), now),
+        ]

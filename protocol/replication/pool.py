@@ -223,6 +223,16 @@ class Pool:
             self._remove(entry.id)
         return void
 
+    def passed(self, view: View) -> list[tuple[Entry, str]]:
+        """Forget and return, with the refusal's code, what waits under numbers that the ledger is past."""
+        found = []
+        for key, queue in self._by_key.items():
+            last = last_sequence(view, key)
+            found += [entry for sequence, entry in queue.items() if sequence <= last]
+        for entry in found:
+            self._remove(entry.id)
+        return [(entry, Reason.SEQUENCE_USED.value) for entry in found]
+
     def unknown(self) -> list[tuple[Entry, Refusal]]:
         """What stands under keys unknown when candidates were last asked for; dead where no block was made."""
         return list(self._unknown)

@@ -34,6 +34,7 @@ from protocol.own_offers import OwnOffers
 from protocol.replication.directory_peer import KEPT_ADVERT, KEPT_DEFINITION, KEPT_RECORD, DirectoryPeer
 from protocol.replication.directory_peer import Identity as DirectoryIdentity
 from protocol.replication.door import Voter
+from protocol.replication.lapsed import KEPT_LAPSED, read_lapsed
 from protocol.world import LedgerWorld
 from tests.protocol.capability.workshop import starter
 
@@ -201,6 +202,7 @@ def build(who: Person, disk: Disk, *, policy: Policy | None = None, functions: I
         pending=pending_entries(disk.pending.values()),
         directory=directory,
         conversation=Conversation(negotiation, world, chain, disk.of_kind(KEPT_SUBMITTED)),
+        lapsed=[read_lapsed(key, value) for key, value in disk.of_kind(KEPT_LAPSED)],
     )
     return Parts(core=core, offers=offers, catalogue=catalogue)
 

@@ -17,6 +17,7 @@ from dpnode.control.questions.ledger import (
     LedgerBlocks,
     LedgerExport,
     LedgerJournal,
+    LedgerLapsed,
     LedgerRebuild,
     LedgerShares,
     LedgerShow,
@@ -151,6 +152,31 @@ def _history_from(value: Fields) -> Note:
     )
 
 
+@command("lapsed", example="dpnode ledger lapsed\ndpnode ledger lapsed --json")
+def lapsed(run: Run) -> None:
+    """Entries of yours that never came into a block, and why: newest first, the last 64.
+
+    Nothing of them counts: what they would have paid, awarded or moved is as it was. Give the command again where it
+    is still wanted.
+    """
+    run.ask(LedgerLapsed(), _lapsed)
+
+
+def _lapsed(value: Fields) -> Iterator[Block]:
+    yield Table(
+        columns=(
+            Column(title="Ended", key="ended_ms", shape=shapes.when),
+            Column(title="Entry", key="id", shape=shapes.ident),
+            Column(title="Operation", key="operation", spare=1),
+            Column(title="What", key="text"),
+            Column(title="Valid until", key="until_ms", shape=shapes.when, spare=2),
+            Column(title="Why", key="why"),
+        ),
+        rows=value.get("entries", []),
+        empty="Every entry of yours that ended came into a block.",
+    )
+
+
 @command("show", example="dpnode ledger show ent-k3q7m2aa")
 @click.argument("id")
 def show(run: Run, id: str) -> None:  # noqa: A002 - the argument's name in the usage line
@@ -169,6 +195,8 @@ def _shown(value: Fields) -> Iterator[Block]:
         ("Outcome", "outcome", str),
         ("Binding", "binding", str),
     )
+    for note in value.get("notes", []):
+        yield Note(text=note)
     content = value.get("content", {})
     if content:
         yield Facts(title="Content", pairs=list(flat(content)))
@@ -296,6 +324,7 @@ ledger_command = family(
     balance,
     shares,
     journal,
+    lapsed,
     show,
     blocks,
     verify,

@@ -35,6 +35,11 @@ class LedgerJournal(Question):
     limit: int = 30
 
 
+@question("ledger.lapsed", offline=True)
+class LedgerLapsed(Question):
+    """Entries of ours that ended without standing in any block, newest first, and why."""
+
+
 @question("ledger.show", offline=True)
 class LedgerShow(Question):
     """Whatever an id names: entry, block, member, asset, credit, job."""

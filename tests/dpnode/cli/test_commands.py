@@ -42,7 +42,7 @@ def test_every_command_that_is_promised_exists() -> None:
     down; status; peers; clock; cap add; cap list; cap show; cap remove; cap import; directory; job call; job
     list; job show; job watch; job award; job counter; job progress; job deliver; job receive; job claim; job cancel;
     job fail; job dispute; job rule; inbox list; inbox show; inbox approve; inbox refuse; why; ledger
-    status; ledger balance; ledger shares; ledger journal; ledger show; ledger blocks; ledger verify;
+    status; ledger balance; ledger shares; ledger journal; ledger lapsed; ledger show; ledger blocks; ledger verify;
     motion open; motion vote; motion withdraw; motion list; motion show; network witnesses; ledger evidence;
     witness list; witness accept; witness resign; witness rekey;
     ledger rebuild; ledger export; ledger prove balance; ledger prove share; ledger prove entry; ledger snapshot;

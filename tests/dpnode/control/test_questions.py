@@ -144,7 +144,18 @@ def test_the_set_of_questions_is_closed_and_every_family_has_one() -> None:
 
 def test_every_question_that_writes_has_a_dry_run() -> None:
     reading = {"list", "show", "search", "watch", "status", "peers", "bound", "why", "balance", "shares", "journal"}
-    reading |= {"blocks", "verify", "prove", "charter", "evidence", "invitations", "witnesses", "keys", "ticket"}
+    reading |= {
+        "blocks",
+        "verify",
+        "prove",
+        "charter",
+        "evidence",
+        "invitations",
+        "witnesses",
+        "keys",
+        "ticket",
+        "lapsed",
+    }
     for name, kind in QUESTIONS.items():
         writes = name.rpartition(".")[2] not in reading
         assert ("dry_run" in {field.name for field in dataclasses.fields(kind)}) == writes, name

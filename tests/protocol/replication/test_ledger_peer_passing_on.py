@@ -28,7 +28,7 @@ from protocol.limits import (
     RANGE_DEADLINE_MS,
 )
 from protocol.messages import AskEntries, AskRange, Blocks, Entries, NewHead, Pending, write_message
-from protocol.replication import ledger_peer
+from protocol.replication import signing
 from protocol.replication.sync import QueuedRange
 from tests.protocol.replication.test_ledger_peer import GUEST, invited, told
 from tests.protocol.stand import ANN, BEN, CAT, Stand, is_rejected, now, of, profile, said
@@ -354,7 +354,7 @@ def test_a_refused_entry_of_ours_is_told_with_its_code() -> None:
 
 
 def test_fillers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_peer, "FILLERS_MAX", 2)
+    monkeypatch.setattr(signing, "FILLERS_MAX", 2)
     ben = Stand(BEN)
     for n in range(4):
         ben.submit(profile(f"{n}"), life_ms=1_000)
