@@ -56,7 +56,7 @@ def kept_entries(found: Iterable[tuple[bytes, bytes]]) -> list[LapsedEntry]:
 
 
 def rows(view: View, entries: Iterable[LapsedEntry]) -> list[dict[str, Any]]:
-    """As the answers carry them: {id, operation, text, code, why, until_ms, ended_ms}."""
+    """As the answers carry them: {id, operation, text, outcome, why, until_ms, ended_ms}."""
     return [
         {
             "id": show_id(Kind.ENTRY, one.entry.id),
