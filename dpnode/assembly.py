@@ -110,7 +110,6 @@ async def load_chain(store: Store, charter: Charter) -> Chain:
         pairs += chunk
     chain = read_chain(charter, meta, pairs)
     chain.ended = ended_epochs(chain, await store.kept(KEPT_EPOCH_END))
-    chain.ended = ended_epochs(chain, await store.kept(KEPT_EPOCH_END))
     head = await store.head()
     check_head_row(chain, None if head is None else head.header)
     anchor = read_anchor(meta)

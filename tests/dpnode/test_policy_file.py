@@ -16,7 +16,7 @@ OWN = Settings(policy=Policy(overrides="mine.toml"))
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ('[prise]\nleast = 1\n', "did you mean price"),
+        ("[prise]\nleast = 1\n", "did you mean price"),
         ("[provider\n", "cannot be used"),
         ("\udcff", "cannot be used"),
         ("#" * (POLICY_BYTES_MAX + 1), "longer than"),

@@ -27,6 +27,11 @@ class Narrow:
         """For the simulation's observer, which looks at every machine from outside."""
         return self._engine._replica
 
+    @property
+    def _branches(self) -> Any:
+        """As above."""
+        return self._engine._branches
+
     def __getattr__(self, name: str) -> Any:
         assert name in NAMES, f"{name} does not stand in the door"
         self.used.add(name)
