@@ -77,7 +77,9 @@ class Node:
     starts_ms: int = 0
     introducers: set[bytes] = field(default_factory=set)
     liar: Any = None
-    """What this machine makes of its core's words, if it lies (`tests.simulation.liars.Liar`)."""
+    """What this machine makes of its core's words, if it lies (`liars.Liar`, `crooks.Crook`)."""
+    next_key: Any = None
+    """A voting key that waits to sit (`fresh_keys.FreshKeys`)."""
     moment: Now = Now(wall_ms=0, monotonic_ms=0)
     """What its clocks showed at the step whose effects are being performed ..."""
     wrong_ms: int = 0
@@ -88,6 +90,11 @@ class Node:
     """The votes that the disk is at."""
     inbox: deque[_Arrival] = field(default_factory=deque)
     """What arrived meanwhile."""
+
+    @property
+    def voting_keys(self) -> set[bytes]:
+        """Under which this machine votes, or is about to."""
+        return {self.who.voting.public} | ({self.next_key.public} if self.next_key else set())
 
 
 class Cluster:
@@ -110,6 +117,7 @@ class Cluster:
         self.nodes: dict[bytes, Node] = {}
         self.links = Links(self)
         self.observer = Observer()
+        self.observer.day_entries = self.founded.charter.limits.day_entries
         self.observer.ballots.clock = lambda node: node.moment
         self.trace = hashlib.sha256()
         self.after_start: Callable[[Node], None] = lambda node: None

@@ -13,12 +13,17 @@ from typing import Any
 
 from ledger.fold import check_includable
 from ledger.operations.members import is_member
+from protocol.effects import Commit, Effect
 from tests.simulation import replay
 from tests.simulation.ballots import Violation
+from tests.simulation.cluster import LIMITS, Node
+from tests.simulation.crooks import CROOKED, DAY_ENTRIES, Crook
 from tests.simulation.deals import Deals
+from tests.simulation.fresh_keys import REKEY_MS, FreshKeys
 from tests.simulation.life import Town
 from tests.simulation.seating import Seating
 from tests.simulation.storms import FAULTS, Storm, drawn
+from tests.simulation.town import Disk, Parts, Person
 
 STORM_MS = 35_000
 BUSY_MS = 50_000
@@ -26,7 +31,12 @@ BUSY_MS = 50_000
 WHOLE_MS = 60_000
 HEALED_MS_MAX = 120_000
 LOOK_MS = 2_500
+HEARD_MS_MAX = 60_000
+"""By when what the honest sign is final though others flood the network."""
+PROBE = "probe"
 MACHINES_MAX = 8
+CROOKS_AMONG = 5
+"""From so many machines on, with fewer witnesses, two more belong to crooks."""
 WHIMS = 8
 """Things each person does during the storm."""
 
@@ -43,8 +53,12 @@ class Council(Town):
         always: bool = False,
         machines: int | None = None,
         tricks: frozenset[str] | None = None,
+        crooked: frozenset[str] | None = None,
     ) -> None:
-        """`allowed`: faults that a seed may have, or with `always` has; None: all of them; numbers None: drawn."""
+        """`allowed`: faults that a seed may have, or with `always` has; None: all of them; numbers None: drawn.
+
+        `tricks`, `crooked`: what lying witnesses and lying members do; None: drawn.
+        """
         dice = random.Random(f"council {seed}")
         self.n = witnesses if witnesses is not None else dice.choice([1, 2, 3, 4, 4, 4, 7, 7])
         drawn_machines = max(2, min(MACHINES_MAX, self.n + dice.randrange(3)))
@@ -52,17 +66,26 @@ class Council(Town):
         asked = frozenset(FAULTS) if allowed is None else allowed
         disk_dice, member_dice = random.Random(f"disks {seed}"), random.Random(f"members {seed}")
         names, faults = drawn(dice, disk_dice, member_dice, asked, always=always)
-        super().__init__(seed, faults=faults, job=False, witnesses=self.n, nodes=nodes)
+        crooks = 1 + (self.n < CROOKS_AMONG <= nodes) if "crooks" in names else 0
+        # Beside the machines there would be anyway, and for all that they claim fewer than the others.
+        limits = (*LIMITS, ("day_entries", DAY_ENTRIES)) if crooks else LIMITS
+        limits += (("rekey_ms", REKEY_MS),) if "new-keys" in names else ()
+        self.keys: FreshKeys | None = None
+        super().__init__(seed, faults=faults, job=False, witnesses=self.n, nodes=nodes + crooks, limits=limits)
         everybody = list(self.cluster.nodes.values())
         ballots = self.cluster.observer.ballots
         ballots.guilty = self._guilty_keys
         self.storm = Storm(self.cluster, everybody[: self.n], names, STORM_MS, tricks)
-        if "seats" in names:
+        if names & {"new-keys", "seats"}:
             self.storm.seating = Seating(self, self.storm)
             for i, node in enumerate(everybody):
                 # Whoever may become a witness can reach the others.
                 for other in everybody[i + 1 :]:
                     self.cluster.wire(node.who, other.who)
+        for node in everybody[nodes:]:
+            self._lies(node, random.Random(f"crook {seed} {node.who.name}"), crooked)
+        if "new-keys" in names:
+            self.keys = FreshKeys(self, seed, BUSY_MS)
         if "jobs" in names:
             self.deals = Deals(self, seed, BUSY_MS)
         self.speaks_after = dice.random() < 0.5
@@ -74,7 +97,53 @@ class Council(Town):
     def _guilty_keys(self) -> set[bytes]:
         ballots = self.cluster.observer.ballots
         guilty = ballots.liars | ballots.restored
-        return {node.who.voting.public for peer, node in self.cluster.nodes.items() if peer in guilty}
+        keys = {node.who.voting.public for peer, node in self.cluster.nodes.items() if peer in guilty}
+        return keys | self.keys.guilty if self.keys else keys
+
+    # -- machines
+
+    def _build(self, who: Person, disk: Disk) -> Parts:
+        parts, node = super()._build(who, disk), self.cluster.nodes.get(who.peer)
+        if node is not None and self.keys is not None and self.keys.change(node, parts.core.chain):
+            return super()._build(node.who, disk)
+        return parts
+
+    def _told(self, node: Node, effect: Effect) -> None:
+        super()._told(node, effect)
+        if isinstance(effect, Commit) and self.keys is not None:
+            self.keys.settled(node)
+
+    # -- members who lie
+
+    def _lies(self, node: Any, dice: random.Random, tricks: frozenset[str] | None) -> None:
+        drawn = frozenset(dice.sample(CROOKED, dice.randrange(2, len(CROOKED) + 1)))
+        node.liar = Crook(self.cluster, node, drawn if tricks is None else tricks, dice)
+        # The members seat nobody of whom they know no good.
+        self.storm.failing.add(node.who.peer)
+        for other in self.cluster.nodes.values():
+            if other is not node:
+                self.cluster.wire(node.who, other.who)
+
+    def crooks(self) -> list[Crook]:
+        """Those members."""
+        return [node.liar for node in self.cluster.nodes.values() if isinstance(node.liar, Crook)]
+
+    def _heard_out(self) -> None:
+        """Invariant 6 while it matters: what the honest sign while others flood the network is final soon."""
+        cluster, observer = self.cluster, self.cluster.observer
+        if not self.crooks():
+            return
+        for node in self.honest():
+            if node.who.peer not in observer.lost_pending:
+                life_ms = 2 * HEALED_MS_MAX
+                self.submit(node.who, {"gifts": True, "t": "membership.profile/1"}, life_ms=life_ms, about=PROBE)
+        end_ms = cluster.now_ms + HEARD_MS_MAX
+        while waiting := [one for _, one, about in self.moves if about == PROBE and one not in observer.standing]:
+            if cluster.now_ms >= end_ms:
+                raise Violation(f"{len(waiting)} entries were not final {HEARD_MS_MAX // 1_000} seconds into a flood")
+            cluster.run(cluster.now_ms + LOOK_MS)
+        for crook in self.crooks():
+            crook.rests = True
 
     # -- the whole
 
@@ -83,10 +152,11 @@ class Council(Town):
         cluster = self.cluster
         cluster.run(STORM_MS)
         self.storm.calm()
+        self._heard_out()
         if self.speaks_after:
             for node in list(cluster.nodes.values()):
                 cluster.at(self.dice.randrange(1, 3_000), partial(self._whim, node.who))
-        end_ms, problem = STORM_MS + HEALED_MS_MAX, "nothing was compared"
+        end_ms, problem = cluster.now_ms + HEALED_MS_MAX, "nothing was compared"
         while cluster.now_ms < end_ms:
             cluster.run(cluster.now_ms + LOOK_MS)
             problem = self.difference()

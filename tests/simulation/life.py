@@ -25,12 +25,12 @@ from protocol.joining import inviting
 from protocol.negotiation.initiator import OPEN, CallState
 from protocol.negotiation.inputs import Ask, JobRequest
 from tests.protocol.negotiation.stage import AUTOMATIC
-from tests.simulation.cluster import Cluster, Faults, Node
+from tests.simulation.cluster import LIMITS, Cluster, Faults, Node
 from tests.simulation.town import DAY_MS, HOUR_MS, START_MS, Disk, Parts, Person, build, joining, person
 
 FAULTY_MS = 20_000
 CALM_MS = 20 * 60_000
-NAMES = ("ann", "ben", "cat", "dan", "eve", "fay", "gus", "hal")
+NAMES = ("ann", "ben", "cat", "dan", "eve", "fay", "gus", "hal", "ivy", "jon")
 
 
 def own_function(name: str) -> Function:
@@ -65,9 +65,10 @@ class Town:
         most: int = 4,
         witnesses: int = 1,
         nodes: int | None = None,
+        limits: tuple[Any, ...] = LIMITS,
     ) -> None:
         names = NAMES[: max(witnesses, 2 + seed % (most - 1)) if nodes is None else nodes]
-        self.cluster = Cluster(seed, *names, witnesses=witnesses)
+        self.cluster = Cluster(seed, *names, witnesses=witnesses, limits=limits)
         self.dice = self.cluster.dice
         self.cluster.faults = Faults.drawn(self.dice) if faults is None else faults
         self.cluster.build = self._build

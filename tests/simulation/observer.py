@@ -6,11 +6,14 @@ its blocks, a second vote. Source: invariants 1 to 5 and 8 of the ledger; consen
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from ledger.block import read_block
 from ledger.chain import Advance
 from ledger.entry import Entry, entry_from_value
+from ledger.fold import is_fully_signed
+from ledger.operations.registry import OPERATIONS
 from ledger.queries import unbalanced
 from protocol.effects import Commit, Effect, Final, Recorded, Send
 from protocol.limits import CLOCK_TOLERANCE_MS, POOL_ENTRIES_MAX
@@ -38,6 +41,11 @@ class Observer:
         self._given_up: set[tuple[bytes, int]] = set()
         """(key, number) of entries given up by a clock that was wrong."""
         self.books = Books()
+        self.day_entries = 0
+        """What the charter lets a member make in a day; no simulation lasts longer."""
+        self.numbers: dict[bytes, int] = {}
+        """Key -> number of its last entry that is final."""
+        self._made: Counter[bytes] = Counter()
         self._seen: dict[bytes, int] = {}
         """Up to which height a node's disk was looked at."""
 
@@ -121,12 +129,25 @@ class Observer:
                     if entry.id in self.standing:
                         raise Violation(f"an entry stands in block {self.standing[entry.id]} and in {height}")
                     self.standing[entry.id] = height
+                    self._stands(entry)
                     if entry.name == EVIDENCE and not outcome:
                         self.ballots.accused(bytes(entry.operation["first"]["key"]), "the ledger")
                     self.outcomes[entry.id] = outcome
             elif self.final[height] != here:
                 raise Violation(f"two blocks are final at height {height}")
         self._seen[node.who.peer] = len(node.disk.blocks)
+
+    def _stands(self, entry: Entry) -> None:
+        """What each member may do: sign for themselves alone, use a number once, and so much a day."""
+        if not is_fully_signed(entry):
+            raise Violation(f"an entry is final that nobody signed: {entry.name}")
+        if entry.sequence <= self.numbers.get(entry.key, 0):
+            raise Violation(f"number {entry.sequence} of a key is final twice")
+        self.numbers[entry.key] = entry.sequence
+        operation = OPERATIONS[entry.name]
+        self._made[entry.key] += not operation.is_reserved
+        if self._made[entry.key] > self.day_entries:
+            raise Violation(f"a member has made more than {self.day_entries} entries in a day")
 
     def stored(self, node: Any, step: Advance) -> None:
         """What a node holds for final has grown: invariants 1 to 3 of what the blocks changed, once for all nodes."""

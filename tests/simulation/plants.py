@@ -7,7 +7,7 @@ the rules, and each of their sentences left out once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import ledger.chain
@@ -28,6 +28,8 @@ from protocol.messages import Blocks
 from protocol.replication.pool import Pool
 from protocol.replication.waiting import Waiting
 from tests.simulation.memo import Patch
+from tests.simulation.misrule import MISRULE
+from tests.simulation.plant import Plant, words
 
 
 def quorum_one_too_small(patch: Patch) -> None:
@@ -308,38 +310,10 @@ def pace_fixed(patch: Patch) -> None:
     patch.setattr(Pace, "ended", lambda self, *, in_vain: None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plant:
-    """A bug, what it needs, and the seed that found it."""
-
-    put: Callable[[Patch], None]
-    seed: int
-    """The first that finds it."""
-    witnesses: int | None = None
-    faults: frozenset[str] | None = None
-    """Faults that every seed has, and no others; None: drawn."""
-    tricks: frozenset[str] | None = None
-    """What liars do; None: drawn."""
-
-    @property
-    def name(self) -> str:
-        """As the command line has it."""
-        return self.put.__name__.replace("_", "-")
-
-    @property
-    def what(self) -> str:
-        """In a sentence."""
-        return (self.put.__doc__ or "").strip()
-
-
-def _faults(names: str) -> frozenset[str]:
-    return frozenset(names.split())
-
-
-SILENT = _faults("liar unsaid")
+SILENT = words("liar unsaid")
 """Three of four can only agree together, and what one of them had signed it alone knows."""
 
-FORGED = _faults("forged-certificates")
+FORGED = words("forged-certificates")
 
 PLANTS = {
     plant.name: plant
@@ -348,30 +322,30 @@ PLANTS = {
         Plant(put=told_before_durable, seed=0),
         Plant(put=finalize_after_nullify, seed=0),
         Plant(put=nullify_after_finalize, seed=0),
-        Plant(put=parent_not_notarized, seed=4, witnesses=4, faults=_faults("liar loss"), tricks=_faults("old-parent")),
+        Plant(put=parent_not_notarized, seed=4, witnesses=4, faults=words("liar loss"), tricks=words("old-parent")),
         Plant(put=barrier_missing, seed=0),
-        Plant(put=answers_not_compared, seed=3, witnesses=4, faults=_faults("old-disk loss delay partition")),
+        Plant(put=answers_not_compared, seed=3, witnesses=4, faults=words("old-disk loss delay partition")),
         Plant(put=range_certificate_unchecked, seed=8),
         Plant(put=certificate_unchecked, seed=1),
-        Plant(put=own_signature_exempt, seed=12, witnesses=4, faults=_faults("liar"), tricks=FORGED),
+        Plant(put=own_signature_exempt, seed=12, witnesses=4, faults=words("liar"), tricks=FORGED),
         Plant(put=loose_votes_unchecked, seed=9),
         Plant(put=journal_not_replayed, seed=0),
         Plant(put=votes_twice, seed=1),
         Plant(put=no_carry, seed=3),
-        Plant(put=innocents_convicted, seed=48, witnesses=4, faults=_faults("liar reordering")),
-        Plant(put=evidence_dropped, seed=0, witnesses=4, faults=_faults("liar")),
-        Plant(put=skip_uncapped, seed=54, witnesses=4, faults=_faults("delay loss")),
+        Plant(put=innocents_convicted, seed=48, witnesses=4, faults=words("liar reordering")),
+        Plant(put=evidence_dropped, seed=0, witnesses=4, faults=words("liar")),
+        Plant(put=skip_uncapped, seed=54, witnesses=4, faults=words("delay loss")),
         Plant(put=orphans_forgotten, seed=1),
         Plant(put=clock_unchecked, seed=10),
-        Plant(put=body_unchecked, seed=3, witnesses=4, faults=_faults("liar"), tricks=_faults("wrong-block")),
+        Plant(put=body_unchecked, seed=3, witnesses=4, faults=words("liar"), tricks=words("wrong-block")),
         Plant(put=no_repair, seed=1),
-        Plant(put=closing_block_built_on, seed=0, witnesses=4, faults=_faults("seats loss delay")),
+        Plant(put=closing_block_built_on, seed=0, witnesses=4, faults=words("seats loss delay")),
         Plant(
             put=child_of_closing_block_voted_for,
             seed=4,
             witnesses=4,
-            faults=_faults("liar seats loss delay"),
-            tricks=_faults("early-child"),
+            faults=words("liar seats loss delay"),
+            tricks=words("early-child"),
         ),
         Plant(put=old_set_goes_on, seed=0),
         Plant(put=ranges_beyond_an_epoch, seed=0),
@@ -379,11 +353,12 @@ PLANTS = {
             put=own_vote_not_counted_again,
             seed=23,
             witnesses=4,
-            faults=_faults("liar unsaid"),
-            tricks=_faults("silence"),
+            faults=words("liar unsaid"),
+            tricks=words("silence"),
         ),
-        Plant(put=torn_batch_kept, seed=0, witnesses=4, faults=_faults("torn crash slow-disk")),
-        Plant(put=pace_fixed, seed=26, witnesses=4, faults=_faults("slow-disk delay")),
+        Plant(put=torn_batch_kept, seed=0, witnesses=4, faults=words("torn crash slow-disk")),
+        Plant(put=pace_fixed, seed=26, witnesses=4, faults=words("slow-disk delay")),
+        *MISRULE,
     )
 }
 """By name."""

@@ -31,7 +31,7 @@ class Seating:
         self.leaving: set[bytes] = set()
         """Machines whose owners a motion lets go."""
         self.coming: set[bytes] = set()
-        self._sat = {node.who.peer for node in storm.witnesses}
+        self.sat = {node.who.peer for node in storm.witnesses}
         """A voting key sits once."""
         self.cluster.at(LOOK_MS, self._look)
         self._later()
@@ -45,20 +45,26 @@ class Seating:
             return
         seated = self.storm.seated()
         people = [node for node in self.council.founders() if self.cluster.is_up(node)]
-        fresh = [node for node in self.council.founders() if node.who.peer not in self._sat | self.storm.failing]
+        fresh = [node for node in self.council.founders() if node.who.peer not in self.sat | self.storm.failing]
         staying = [node for node in seated if node.who.peer not in self.leaving]
         if people and fresh and len(seated) + len(self.coming) < WITNESSES_MAX and self.dice.random() < 0.6:
             node = self.dice.choice(fresh)
-            self._sat.add(node.who.peer)
+            self.sat.add(node.who.peer)
             self.coming.add(node.who.peer)
             self._propose(self.dice.choice(people), "seat", node)
         elif people and len(staying) > 1:
             node = self.dice.choice(staying)
-            failing = sum(one.who.peer in self.storm.failing for one in seated if one is not node)
-            if failing <= (len(staying) - 2) // 3:
+            if self.may_go(node):
                 self.leaving.add(node.who.peer)
                 self._propose(self.dice.choice(people), "unseat", node)
         self._later()
+
+    def may_go(self, node: Any) -> bool:
+        """Whether without this witness there would be no more than f who fail."""
+        seated = self.storm.seated()
+        staying = [one for one in seated if one.who.peer not in self.leaving]
+        failing = sum(one.who.peer in self.storm.failing for one in seated if one is not node)
+        return len(staying) > 1 and failing <= (len(staying) - 2) // 3
 
     def _propose(self, by: Any, kind: str, node: Any) -> None:
         until_ms = self.cluster.clock(by).wall_ms + MOTION_MS

@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
+from ledger.errors import LocalError
 from tests.simulation.council import Council
 from tests.simulation.memo import memoised, patched
-from tests.simulation.plants import PLANTS, Plant
+from tests.simulation.plant import Plant
+from tests.simulation.plants import PLANTS
 from tests.simulation.storms import FAULTS
 
 SHOWN_EVERY_S = 2.0
@@ -51,13 +53,22 @@ def run_seed(
     always: bool = False,
     machines: int | None = None,
     tricks: frozenset[str] | None = None,
+    crooked: frozenset[str] | None = None,
 ) -> Result:
     """One seed from beginning to end."""
-    council = Council(seed, witnesses=witnesses, allowed=allowed, always=always, machines=machines, tricks=tricks)
+    council = Council(
+        seed,
+        witnesses=witnesses,
+        allowed=allowed,
+        always=always,
+        machines=machines,
+        tricks=tricks,
+        crooked=crooked,
+    )
     violation = ""
     try:
         council.run()
-    except AssertionError as problem:
+    except (AssertionError, LocalError) as problem:
         violation = str(problem) or f"an assertion of the core failed: {problem!r}"
     cluster = council.cluster
     head = max((node.parts.core.chain.head for node in council.honest()), key=lambda one: one.height)
@@ -95,14 +106,16 @@ def search(
 ) -> Iterator[Result]:
     """Seed after seed; a planted bug brings its own faults where none are asked for."""
     always |= plant is not None and plant.faults is not None and allowed is None
-    tricks = None
+    tricks = crooked = None
     if plant is not None:
-        tricks = plant.tricks
+        tricks, crooked = plant.tricks, plant.crooked
         witnesses = plant.witnesses if witnesses is None else witnesses
         allowed = plant.faults if allowed is None else allowed
     for seed in seeds:
         with memoised(), planted(plant):
-            result = run_seed(seed, witnesses, allowed, always=always, machines=machines, tricks=tricks)
+            result = run_seed(
+                seed, witnesses, allowed, always=always, machines=machines, tricks=tricks, crooked=crooked
+            )
         yield result
 
 

@@ -33,9 +33,11 @@ FAULTS = {
     "torn": "the power goes while votes are being written, and a part of them is on the disk",
     "unsaid": "the power goes when votes are on the disk and nobody was told",
     "jobs": "members have one another make things: money is held, paid out and given back",
+    "crooks": "members lie: numbers used twice, others' names, unknown keys, floods, wrong clocks and heights",
+    "new-keys": "witnesses go on under fresh keys, resign, and sit down again, while entries flow",
 }
 OF_DISKS = frozenset({"slow-disk", "torn", "unsaid"})
-OF_MEMBERS = frozenset({"jobs"})
+OF_MEMBERS = frozenset({"crooks", "jobs", "new-keys"})
 """Faults with dice of their own: without them a seed is the same network as before there were any."""
 SELDOM, OFTEN = (0.005, 0.03), (0.1, 0.5)
 """Chances at each write of votes; often where a fault is directed at what is rare."""
@@ -129,7 +131,7 @@ class Storm:
         nodes = [node for node in self.cluster.nodes.values() if node.liar is None]
         chain = max((node.parts.core.chain for node in nodes), key=lambda one: one.head.height)
         keys = set(chain.voting_keys)
-        return [node for node in self.cluster.nodes.values() if node.who.voting.public in keys]
+        return [node for node in self.cluster.nodes.values() if keys & node.voting_keys]
 
     def _left(self) -> int:
         """How many more may fail, whoever of those voted in and out is there by then."""
@@ -200,7 +202,7 @@ class Storm:
         disk = node.disk
         database = (disk.pairs, disk.meta, disk.pending, disk.kept, disk.blocks, disk.ids)
         copies = self._copies.setdefault(node.who.peer, [])
-        copies.append((*(type(part)(part) for part in database), list(disk.journal)))
+        copies.append((*(type(part)(part) for part in database), list(disk.journal), node.who.voting.public))
         self.cluster.at(self.dice.randrange(200, 3_000), self._copy)
 
     def _old_database(self) -> None:
@@ -214,7 +216,13 @@ class Storm:
         if not having:
             return
         node = self.cluster.nodes[self.dice.choice(having)]
-        copy = self.dice.choice(self._copies[node.who.peer])
+        copies = self._copies[node.who.peer]
+        if journal:
+            # A key that was replaced is destroyed, and its journal with it.
+            copies = [copy for copy in copies if copy[7] == node.who.voting.public] or copies[:1]
+        copy = self.dice.choice(copies)
+        if journal and copy[7] != node.who.voting.public:
+            return
         if not self.cluster.is_up(node) or (journal and not self._may_fail(node)):
             return
         observer = self.cluster.observer

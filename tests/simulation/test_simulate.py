@@ -144,6 +144,8 @@ def test_every_fault_really_happens() -> None:
             happened |= {"old-disk"} if ballots.restored else set()
             happened |= {"seats"} if len(ballots.keys) > 1 else set()
             happened |= {"jobs"} if cluster.observer.books.ended else set()
+            happened |= {"crooks"} if any(crook.played for crook in council.crooks()) else set()
+            happened |= {"new-keys"} if council.keys is not None and council.keys.rekeyed else set()
             happened |= {"crash"} if any(node.incarnation for node in cluster.nodes.values()) else set()
             happened |= {"skew"} if any(node.wrong_ms for node in cluster.nodes.values()) else set()
     assert happened == set(FAULTS)
