@@ -27,6 +27,7 @@ from ledger.consensus.votes import (
 from ledger.keys import PublicKey, verify
 from protocol.effects import Alarm, Commit, Effect, Halt, Journal, KeepPending, Send
 from protocol.messages import AskOwnVotes, OwnVotes, Proposed, Voted
+from tests.simulation.closings import Closings
 
 EVIDENCE = "evidence.votes/1"
 SEEN_AHEAD_MAX = 50
@@ -79,6 +80,7 @@ class Ballots:
         self.keys: dict[int, list[PublicKey]] = {}
         self.bases: dict[int, bytes] = {}
         self.headers: dict[bytes, Header] = {}
+        self.closings = Closings()
         self.cast: dict[tuple[int, int, VoteKind, bytes], set[int]] = {}
         self.certain: dict[tuple[int, int, VoteKind], bytes] = {}
         """The block that a quorum has voted for, by (epoch, view, kind)."""
@@ -207,6 +209,7 @@ class Ballots:
     def _remember_blocks(self, effect: Journal) -> None:
         for block in effect.blocks:
             self.headers[block.header.id] = block.header
+        self.closings.remember(effect.blocks)
 
     def _votes(self, node: Any, vote: Vote) -> None:
         """Rules 7, 8, 10 and 13, for one vote that is about to be written."""
@@ -245,17 +248,13 @@ class Ballots:
         below = header.parent if is_new else vote.block
         if not self._stands(vote.epoch, vote.view, below):
             raise Violation(f"{node.who.name} cast {where} for a block whose parent is not certified below it")
-        if is_new and self._closes(node, header.parent):
-            raise Violation(f"{node.who.name} cast {where} for a block on one that changes the witnesses and is not final")
+        if is_new and self.closings.open(node.parts.core.chain, header.parent):
+            raise Violation(
+                f"{node.who.name} cast {where} for a block on one that changes the witnesses and is not final"
+            )
         is_leader = vote.view % len(self.keys[vote.epoch]) == vote.witness
         if is_new and not is_leader and abs(header.time_ms - self.clock(node).wall_ms) > CLOCK_SKEW_MS:
             raise Violation(f"{node.who.name} cast {where} for a block whose time is not near its clock")
-
-    def _closes(self, node: Any, block: bytes) -> bool:
-        """Rule 22: whether a block that is not final here leaves another list of witnesses behind."""
-        core = node.parts.core
-        branch = core.ledger.orderer._branches._valid.get(block)
-        return branch is not None and branch.after.raw(b"witnesses") != core.chain.state.raw(b"witnesses")
 
     def _stands(self, epoch: int, view: int, block: bytes) -> bool:
         """Rule 7: notarized in a view below, and every view between given up."""
