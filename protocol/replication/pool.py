@@ -50,6 +50,18 @@ _DEAD = frozenset(
 """Refusals after which an entry will never be includable."""
 
 
+def _in_turn(queues: list[Iterator[Entry]]) -> Iterator[Entry]:
+    """One of each queue that has something left, again and again."""
+    while queues:
+        still = []
+        for queue in queues:
+            entry = next(queue, None)
+            if entry is not None:
+                yield entry
+                still.append(queue)
+        queues = still
+
+
 def _again_ms(entry: Entry, refusal: Refusal, time_ms: int, limits: Limits) -> int:
     """From which block time on time alone may have made an entry includable."""
     if refusal.reason is Reason.ALLOWANCE:
@@ -129,28 +141,26 @@ class Pool:
         self._lapse_ms = min(self._lapse_ms, entry.until_ms)
 
     def candidates(self, view: View, time_ms: int, limits: Limits, *, noted: bool = True) -> Iterator[Entry]:
-        """Entries that may be includable, one of each key in turn, each key's in order of their numbers (SPEC P-17).
+        """Entries that may be includable, one of each author in turn, each key's in order of their numbers (SPEC P-17).
 
         A key of which nothing can be included is not looked at again before time or something new may have changed
         that: else a backlog that nobody can include would be judged anew for every block. Not `noted`: the view is not
         final, so what is found is not kept.
         """
         keys = [key for key in self._by_key if self._stuck.get(key, 0) <= time_ms]
-        # Whom only a block above may make known come last, however many there are: else they would hide the others.
-        keys.sort(key=lambda key: key_standing(view, key) is None)
         if noted:
             self._unknown.clear()
-            queues = [self._includable(view, key, time_ms, limits) for key in keys]
-        else:
-            queues = [self.run(view, key) for key in keys]
-        while queues:
-            still = []
-            for queue in queues:
-                entry = next(queue, None)
-                if entry is not None:
-                    yield entry
-                    still.append(queue)
-            queues = still
+        known: dict[bytes, list[Iterator[Entry]]] = {}
+        unknown: list[Iterator[Entry]] = []
+        for key in keys:
+            queue = self._includable(view, key, time_ms, limits) if noted else self.run(view, key)
+            record = key_standing(view, key)
+            if record is None:
+                unknown.append(queue)
+            else:
+                known.setdefault(record["member"], []).append(queue)
+        # Whom only a block above may make known come last, however many there are: else they would hide the others.
+        return _in_turn([*(_in_turn(queues) for queues in known.values()), *unknown])
 
     def _includable(self, view: View, key: bytes, time_ms: int, limits: Limits) -> Iterator[Entry]:
         """One key's run from the first entry on that the state before the block lets in; what never can be is noted."""

@@ -16,6 +16,7 @@ from ledger.charter import Limits
 from ledger.entry import Entry, sign_entry
 from ledger.errors import Reason, Refusal
 from ledger.keys import Signature, SigningKey
+from ledger.state import Overlay
 from protocol.joining import inviting
 from protocol.replication import pool as pool_room
 from protocol.replication.pool import Pool, Verdict
@@ -220,6 +221,16 @@ def order(made: Pool, view: Any = VIEW) -> list[tuple[str, int]]:
 def test_the_authors_take_turns() -> None:
     made = held(*(entry(n) for n in (3, 1, 2)), *(entry(n, who=ANN) for n in (1, 2)))
     assert order(made) == [("ben", 1), ("ann", 1), ("ben", 2), ("ann", 2), ("ben", 3)]
+
+
+def test_a_member_takes_one_turn_with_all_keys_together() -> None:
+    """P-17: else whoever has sixteen machines would have sixteen turns."""
+    view = Overlay(VIEW)
+    view.put(b"key/" + CAT.working.public, VIEW.get(b"key/" + BEN.working.public))
+    made = held(*(entry(n, who=who) for who in (BEN, CAT, ANN) for n in (1, 2)))
+    chosen = [(one.key, one.sequence) for one in made.candidates(view, START_MS, Limits())]
+    ann, ben, cat = (who.working.public for who in (ANN, BEN, CAT))
+    assert chosen == [(ben, 1), (ann, 1), (cat, 1), (ann, 2), (ben, 2), (cat, 2)]
 
 
 def test_a_gap_holds_back_all_that_follows() -> None:
