@@ -31,8 +31,8 @@ BUSY_MS = 50_000
 WHOLE_MS = 60_000
 HEALED_MS_MAX = 120_000
 LOOK_MS = 2_500
-HEARD_MS_MAX = 60_000
-"""By when what the honest sign is final though others flood the network."""
+HEARD_MS_MAX = 120_000
+"""By when what the honest sign is final though others flood the network: slow disks make a block in four seconds."""
 PROBE = "probe"
 MACHINES_MAX = 8
 CROOKS_AMONG = 5
@@ -120,9 +120,9 @@ class Council(Town):
         node.liar = Crook(self.cluster, node, drawn if tricks is None else tricks, dice)
         # The members seat nobody of whom they know no good.
         self.storm.failing.add(node.who.peer)
-        for other in self.cluster.nodes.values():
-            if other is not node:
-                self.cluster.wire(node.who, other.who)
+        first, *others = (one.who for one in self.cluster.nodes.values() if one is not node)
+        for other in (first, *dice.sample(others, min(2, len(others)))):
+            self.cluster.wire(node.who, other)
 
     def crooks(self) -> list[Crook]:
         """Those members."""

@@ -28,7 +28,7 @@ DAY_ENTRIES = 100
 """What a member may do in a day where there are crooks: more than the others need, so that a flood can go beyond."""
 FLOOD = 16
 """Entries of a flood at once."""
-PAUSE_MS = 2_500
+PAUSE_MS = 4_000
 """The longest between two lies."""
 WRONG_MS_MAX = 6 * 3_600_000
 

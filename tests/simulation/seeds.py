@@ -38,7 +38,7 @@ class Past:
     faults: frozenset[str] = frozenset(FAULTS)
 
 
-BEFORE_MEMBERS = frozenset(FAULTS) - OF_MEMBERS
+BEFORE_MEMBERS = frozenset(FAULTS) - OF_MEMBERS.keys()
 BEFORE_DISKS = BEFORE_MEMBERS - OF_DISKS
 PAST = (
     Past(seed=8, faults=BEFORE_DISKS, found="blocks of several epochs were served under one certificate"),

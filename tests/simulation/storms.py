@@ -37,7 +37,9 @@ FAULTS = {
     "new-keys": "witnesses go on under fresh keys, resign, and sit down again, while entries flow",
 }
 OF_DISKS = frozenset({"slow-disk", "torn", "unsaid"})
-OF_MEMBERS = frozenset({"crooks", "jobs", "new-keys"})
+OF_MEMBERS = {"crooks": 0.3, "jobs": 0.5, "new-keys": 0.5}
+"""How likely a seed has them: crooks have machines of their own, and cost most."""
+APART = OF_DISKS | OF_MEMBERS.keys()
 """Faults with dice of their own: without them a seed is the same network as before there were any."""
 SELDOM, OFTEN = (0.005, 0.03), (0.1, 0.5)
 """Chances at each write of votes; often where a fault is directed at what is rare."""
@@ -51,9 +53,8 @@ def drawn(
     dice: Any, disk_dice: Any, member_dice: Any, allowed: frozenset[str], *, always: bool = False
 ) -> tuple[frozenset[str], Faults]:
     """Which faults a seed has, and how bad those of messages, effects and disks are."""
-    apart = OF_DISKS | OF_MEMBERS
-    names = frozenset(name for name in FAULTS if name not in apart and (dice.random() < 0.5 or always))
-    names |= frozenset(name for name in sorted(OF_MEMBERS) if member_dice.random() < 0.5 or always)
+    names = frozenset(name for name in FAULTS if name not in APART and (dice.random() < 0.5 or always))
+    names |= frozenset(name for name, chance in OF_MEMBERS.items() if member_dice.random() < chance or always)
     names |= frozenset(name for name in sorted(OF_DISKS) if disk_dice.random() < 0.5 or always)
     names &= allowed
     faults = Faults(

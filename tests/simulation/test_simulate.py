@@ -131,7 +131,7 @@ def test_without_faults_nothing_breaks_and_nobody_is_suspected(project: Path) ->
 def test_every_fault_really_happens() -> None:
     """A simulation whose faults never happen would pass for ever."""
     happened: set[str] = set()
-    lossless, poor = frozenset(FAULTS) - {"loss"}, OF_MEMBERS | {"loss"}
+    lossless, poor = frozenset(FAULTS) - {"loss"}, frozenset(OF_MEMBERS) | {"loss"}
     storms = [(0, 7, lossless), (1, 7, lossless), (0, 4, poor)]
     with memoised():
         for seed, witnesses, allowed in storms:
