@@ -118,10 +118,7 @@ class VoteBook:
 
     def _begin_anew(self, head: Head) -> None:
         self._kept = still_needed(self._kept, head)
-        records = [floor_record(head.epoch, head.view), *records_of(self._kept)]
-        if self._halted:
-            records.append(halt_record(self._halted))
-        self._journal.prune(records)
+        self._journal.prune(anew(self._kept, head, self._halted))
         # It has to double first, so that each byte is written twice at most however much must be kept.
         self._anew_bytes = 2 * self._journal.size_bytes
 
@@ -150,6 +147,12 @@ def records_of(wanted: Wanted) -> list[Record]:
         *(Record(Kind.BLOCK, write_block(one)) for one in wanted.blocks),
         *(Record(Kind.BALLOT, encode(vote_to_value(one))) for one in wanted.votes),
     ]
+
+
+def anew(kept: Wanted, head: Head, halted: str) -> list[Record]:
+    """What a journal begun anew at a head starts with; `halted`: why the key signs nothing more, or empty."""
+    mark = [halt_record(halted)] if halted else []
+    return [floor_record(head.epoch, head.view), *records_of(kept), *mark]
 
 
 def floor_record(epoch: int, view: int) -> Record:

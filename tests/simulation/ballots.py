@@ -8,7 +8,6 @@ certificates of all votes ever cast do not allow. Source: consensus rules 3, 7 t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from dpnode.voting import Kind
@@ -28,6 +27,7 @@ from ledger.keys import PublicKey, verify
 from protocol.effects import Alarm, Commit, Effect, Halt, Journal, KeepPending, Send
 from protocol.messages import AskOwnVotes, OwnVotes, Proposed, Voted
 from tests.simulation.closings import Closings
+from tests.simulation.told import Seat
 
 EVIDENCE = "evidence.votes/1"
 SEEN_AHEAD_MAX = 50
@@ -43,29 +43,6 @@ class Violation(AssertionError):
 def quorum_of(witnesses: int) -> int:
     """Written once more, so that a wrong one in the core shows."""
     return witnesses - (witnesses - 1) // 3
-
-
-@dataclass
-class Seat:
-    """What is remembered of one witness's machine."""
-
-    votes: dict[tuple[int, int], list[Vote]] = field(default_factory=dict)
-    """What its key cast, by (epoch, view)."""
-    told: set[Vote] = field(default_factory=set)
-    token: int = 0
-    heard: dict[int, set[bytes]] = field(default_factory=dict)
-    """Epoch -> who answered the question of this start."""
-    is_open: bool = False
-    """Whether it may vote: enough have said what it signed before."""
-    reminded: set[Vote] = field(default_factory=set)
-    """Votes of its own that an answer named."""
-    must_stop: bool = False
-    """An honest answer named one that its journal does not hold."""
-    seen: dict[tuple[int, int, int], list[Vote]] = field(default_factory=dict)
-    """(epoch, view, place) -> liars' votes that arrived since the start."""
-    held: dict[bytes, Vote] = field(default_factory=dict)
-    """What stands in its journal, by the record's bytes."""
-    records: int = 0
 
 
 class Ballots:
@@ -89,6 +66,8 @@ class Ballots:
         self.doubles = 0
         """Votes that convict their key."""
         self._seats: dict[bytes, Seat] = {}
+        self._answers: dict[tuple[bytes, bytes], tuple[OwnVotes, int]] = {}
+        """(who told, who asked) -> the last answer of an honest machine, and the view that was final there."""
 
     def seat(self, node: Any) -> Seat:
         """What is remembered of this machine."""
@@ -100,7 +79,9 @@ class Ballots:
         seat.token, seat.is_open, seat.must_stop = 0, False, False
         seat.heard.clear()
         seat.seen.clear()
-        seat.held, seat.records = {}, 0
+        seat.held, seat.records, seat.read = {}, 0, []
+        seat.floors.clear()
+        seat.closed.clear()
         self.settled(node)
 
     def settled(self, node: Any) -> None:
@@ -119,9 +100,14 @@ class Ballots:
     def journal(self, node: Any) -> dict[bytes, Vote]:
         """The votes in a machine's journal."""
         seat, records = self.seat(node), node.disk.journal
+        if seat.read is not records:
+            seat.read, seat.records = records, 0
         for record in records[seat.records :]:
-            if record.kind == Kind.BALLOT:
+            if record.kind == Kind.BALLOT and record.body not in seat.held:
                 seat.held[record.body] = vote_from_value(decode(record.body))
+            elif record.kind == Kind.FLOOR:
+                floor = decode(record.body)
+                seat.floors[floor["epoch"]] = floor["view"]
         seat.records = len(records)
         return seat.held
 
@@ -181,6 +167,11 @@ class Ballots:
                 self._told(node, vote_from_value(message.vote))
             case Send(message=AskOwnVotes() as message):
                 self.seat(node).token = message.token
+            case Send(message=OwnVotes() as message):
+                replica = node.parts.core.ledger.orderer._replica
+                known = replica._book.views.final
+                final = max(replica.floor, known.view if known is not None else 0)
+                self._answers[node.who.peer, effect.peer] = (message, final)
             case Commit():
                 self._final(node, effect)
             case Halt() if node.who.peer not in self.restored:
@@ -222,6 +213,9 @@ class Ballots:
             raise Violation(f"{name} voted before it had heard what it signed before its start")
         if seat.must_stop:
             raise Violation(f"{name} votes on though it was told of a vote that its journal lost: {where}")
+        if vote.view <= seat.closed.get(vote.epoch, 0):
+            # Whoever was put back is told of no vote there: the others have dropped them.
+            raise Violation(f"{name} cast {where}, though it was told that this view is final")
         if any(conflict(vote, other) for other in seat.reminded):
             raise Violation(f"{name} contradicts what it was told it had signed: {where}")
         cast = seat.votes.setdefault((vote.epoch, vote.view), [])
@@ -290,8 +284,18 @@ class Ballots:
             raise Violation(f"{node.who.name} took block {last.height} for final, which no quorum finalized")
         for block in effect.step.blocks:
             self.headers[block.header.id] = block.header
+        for brought in (*(read_certificate(one) for _, one in effect.step.earlier), certificate):
+            self._own_in(node, brought)
         if effect.step.head.epoch not in self.bases:
             self.bases[effect.step.head.epoch] = last.id
+
+    def _own_in(self, node: Any, certificate: Certificate) -> None:
+        """Rule 13: a vote of its own in a certificate that its journal does not hold, and has not pruned."""
+        seat, keys = self.seat(node), self.keys[certificate.epoch]
+        held = {(one.epoch, one.view, one.kind, one.block) for one in self.journal(node).values()}
+        mark = (certificate.epoch, certificate.view, certificate.kind, certificate.block)
+        own = any(keys[place] == node.who.voting.public for place, _ in certificate.votes)
+        seat.must_stop |= own and mark not in held and certificate.view > seat.pruned(certificate.epoch)
 
     # -- what arrives
 
@@ -310,6 +314,9 @@ class Ballots:
         if source in node.parts.core.ledger.neighbours.seats() and source != node.who.peer:
             seat.heard.setdefault(message.epoch, set()).add(source)
             self._opened(node, message.epoch)
+        told, final = self._answers.get((source, node.who.peer), (None, 0))
+        if told == message:
+            seat.closed[message.epoch] = max(final, seat.closed.get(message.epoch, 0))
         place = node.parts.core.chain.place_of(node.who.member)
         for vote in map(vote_from_value, message.votes):
             mark = (vote.epoch, vote.view, vote.kind, vote.block)
@@ -319,7 +326,7 @@ class Ballots:
                     return
                 seat.reminded.add(vote)
                 is_above = vote.epoch == message.epoch and vote.view > node.parts.core.ledger.orderer._replica.floor
-                is_lost = is_above and vote not in self.journal(node).values()
+                is_lost = is_above and vote not in self.journal(node).values() and vote.view > seat.pruned(vote.epoch)
                 seat.must_stop |= is_lost and source not in self.liars
 
     def _is_signed(self, node: Any, vote: Vote) -> bool:

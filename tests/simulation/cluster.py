@@ -37,7 +37,7 @@ from protocol.effects import (
 )
 from protocol.inputs import Input, Now, Quiet, Received, Stored, Tick
 from protocol.messages import write_message
-from tests.simulation.disks import torn
+from tests.simulation.disks import grown, torn
 from tests.simulation.links import Links, answer_of, pair_of
 from tests.simulation.memo import memoised
 from tests.simulation.observer import Observer
@@ -345,7 +345,8 @@ class Cluster:
             case Send():
                 self.say(node, effect.peer, effect.message)
             case Journal():
-                node.disk.journal += records_of(effect)
+                chain = node.parts.core.chain
+                node.disk.journal = grown(node.disk.journal, effect, chain.head, len(chain.voting_keys))
                 if effect.votes and self.faults.unsaid and self.disk_dice.random() < self.faults.unsaid:
                     self.links.happened["unsaid"] += 1
                     raise PowerCut

@@ -11,11 +11,17 @@ from collections.abc import Sequence
 
 import dpnode.store.journal
 from dpnode.store.journal import NAME, Record, start_journal
-from dpnode.voting import records_of
+from dpnode.voting import anew, records_of, remembered, still_needed
+from ledger.chain import Head
 from protocol.effects import Journal
 
 BEFORE = 4
 """Records before the write that are laid out with it: what is torn is its own batch."""
+RECORDS_MAX = 40
+"""Beyond this a journal is begun anew with what is not final, as the vote book does it beyond so many bytes."""
+
+WITNESSES_MIN = 4
+"""From so many on one may be missing."""
 
 
 class Plate:
@@ -63,3 +69,16 @@ def torn(standing: Sequence[Record], effect: Journal, dice: random.Random) -> Jo
     blocks = effect.blocks[: left - len(certificates)]
     votes = effect.votes[: left - len(certificates) - len(blocks)]
     return Journal(certificates=certificates, blocks=blocks, votes=votes) if left else None
+
+
+def grown(standing: Sequence[Record], effect: Journal, head: Head, witnesses: int) -> list[Record]:
+    """The journal after a write at this head.
+
+    Where none of the witnesses may be missing, what one has stored and its journal dropped may be on no other disk: an
+    older database would then rightly stop the network for good. So it is begun anew among four and more only.
+    """
+    if len(standing) > RECORDS_MAX and witnesses >= WITNESSES_MIN:
+        memory = remembered(standing)
+        kept = Journal(certificates=memory.certificates, blocks=memory.blocks, votes=memory.votes)
+        standing = anew(still_needed(kept, head), head, memory.halted)
+    return [*standing, *records_of(effect)]
