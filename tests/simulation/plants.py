@@ -331,7 +331,7 @@ PLANTS = {
         Plant(put=loose_votes_unchecked, seed=9),
         Plant(put=journal_not_replayed, seed=0),
         Plant(put=votes_twice, seed=7, witnesses=4, faults=words("liar"), tricks=words("old-parent")),
-        Plant(put=no_carry, seed=3),
+        Plant(put=no_carry, seed=1),
         Plant(put=innocents_convicted, seed=48, witnesses=4, faults=words("liar reordering")),
         Plant(put=evidence_dropped, seed=0, witnesses=4, faults=words("liar")),
         Plant(put=skip_uncapped, seed=41, witnesses=4, faults=words("delay loss slow-disk")),
