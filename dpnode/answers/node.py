@@ -9,7 +9,7 @@ from typing import Any
 from dpnode.answers.identity import key_reminders
 from dpnode.answers.inbox import waiting_rows
 from dpnode.answers.network import addresses_of
-from dpnode.answers.pending import lapsed_lately
+from dpnode.answers.pending import lapsed_lately, standstill
 from dpnode.answers.shown import name_of, party
 from dpnode.answers.witness import seat_reminders, seat_shown, withstands
 from dpnode.belonging import lost
@@ -104,6 +104,7 @@ def reminders(node: Node) -> list[str]:
         return lines
     if node.core.ledger.anchor.is_missed:
         lines.append(false_history(node.core.ledger.anchor.height))
+    lines += standstill(node)
     lines += seat_reminders(node)
     if rows := lapsed_lately(node):
         lines.append(lapsed_reminder(rows))

@@ -81,6 +81,11 @@ def ran_out(node: Node, wait_ms: int) -> dict[str, Any]:
 
 def _awaited(node: Node) -> str:
     """Which witnesses are missing, as the end of a sentence."""
+    return missing_witnesses(node) or "the witnesses are connected; `dpnode ledger status` counts what waits"
+
+
+def missing_witnesses(node: Node) -> str:
+    """That too few witnesses are connected with this machine, and which are not, as the end of a sentence; or empty."""
     chain, me = node.core.chain, node.identity.member
     witnesses = [one["member"] for one in chain.witnesses]
     there = {member_of_peer(chain.state, peer) for peer in node.core.ledger.neighbours.peers} | {me}
@@ -88,10 +93,18 @@ def _awaited(node: Node) -> str:
     needed = quorum(len(witnesses))
     count = len(witnesses) - len(away)
     if count >= needed:
-        return "the witnesses are connected; `dpnode ledger status` counts what waits"
+        return ""
     names = ", ".join(safe(name_of(chain.state, one)) for one in away)
     if len(witnesses) == 1:
         return f"the witness {names} is not connected"
-    return (
-        f"{len(witnesses) - len(away)} of {len(witnesses)} witnesses are connected and {needed} are needed; not {names}"
-    )
+    return f"{count} of {len(witnesses)} witnesses are connected and {needed} are needed; not {names}"
+
+
+def standstill(node: Node) -> list[str]:
+    """What `status` says where too few witnesses are connected: to each of them, and to who waits for an entry."""
+    missing = missing_witnesses(node)
+    if not missing:
+        return []
+    if node.core.chain.place_of(node.identity.member) is not None:
+        return [f"nothing becomes final here for now: {missing}"]
+    return [f"what you wrote waits, and is sent until it is final: {missing}"] if own_pending(node) else []

@@ -44,13 +44,13 @@ async def accept(node: Node, question: WitnessAccept, responder: Responder) -> A
     consent = sign_statement(PURPOSE, seat_consent(chain.network, me, motion.id), key)
     operation: dict[str, Value] = {"consent": consent.to_value(), "motion": motion.id, "t": "seat.accept/1"}
     written = await recorded(node, operation, wait_ms=question.wait_ms, dry_run=question.dry_run)
-    return _done(node, written, motion=show_id(Kind.MOTION, motion.id), key=show_id(Kind.KEY, key.public))
+    return _done(node, written, more=1, motion=show_id(Kind.MOTION, motion.id), key=show_id(Kind.KEY, key.public))
 
 
 async def resign(node: Node, question: WitnessResign, responder: Responder) -> Answer:
     """Give the seat up."""
     written = await recorded(node, {"t": "seat.resign/1"}, wait_ms=question.wait_ms, dry_run=question.dry_run)
-    return _done(node, written)
+    return _done(node, written, more=-1)
 
 
 async def rekey(node: Node, question: WitnessRekey, responder: Responder) -> Answer:
@@ -100,14 +100,16 @@ def _fresh_key(node: Node, dry_run: bool) -> SigningKey:
     return SigningKey(secrets.token_bytes(32)) if dry_run else node.seat.fresh_key(node.core.chain)
 
 
-def _done(node: Node, written: Fields, **more: Any) -> Done:
-    value = {**more, **{name: one for name, one in written.items() if name != "entry_id"}}
-    return Done(value={**value, "withstands": withstands(node)})
+def _done(node: Node, written: Fields, *, more: int = 0, **fields: Any) -> Done:
+    # Whoever only tries it is told what so many witnesses would mean, not what those of now do.
+    would_be = more if written.get("dry_run") else 0
+    value = {**fields, **{name: one for name, one in written.items() if name != "entry_id"}}
+    return Done(value={**value, "withstands": withstands(node, more=would_be)})
 
 
-def withstands(node: Node) -> str:
-    """What so many witnesses mean, as a sentence without its full stop."""
-    return witness_queries.withstands(len(node.core.chain.voting_keys))
+def withstands(node: Node, *, more: int = 0) -> str:
+    """What so many witnesses, or `more` than that, mean, as a sentence without its full stop."""
+    return witness_queries.withstands(len(node.core.chain.voting_keys) + more)
 
 
 def seat_shown(node: Node) -> Fields | None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from dpnode.clock import now
+from dpnode.control.questions.holdings import AssetRegister
 from dpnode.control.questions.ledger import LedgerAlarmsSeen, LedgerEvidence
 from dpnode.control.questions.motion import MotionOpen, MotionVote
 from dpnode.control.questions.network import NetworkShow
 from dpnode.control.questions.node import Status
 from dpnode.control.questions.witness import WitnessAccept, WitnessRekey, WitnessResign
-from dpnode.node import ALARMS_KEPT
+from dpnode.node import ALARMS_KEPT, Node
 from dpnode.store.rows import Commit
 from protocol.effects import Alarm, Keep
 from protocol.replication.forks import alarm
 from tests.dpnode.answers.grown import Grown
-from tests.dpnode.answers.nodes import Wire, asked, join_home, refused, running, until
+from tests.dpnode.answers.nodes import Wire, asked, join_home, refused, running, until, until_heard
 
 ALONE = "1 witness: nothing becomes final while it is down, and everybody trusts it alone"
+TWO = "2 witnesses: every one of them must be up, or nothing becomes final"
 
 
 async def test_the_only_witness_is_told_what_that_means_and_how_it_stands(tmp_path: Path) -> None:
@@ -59,12 +61,39 @@ async def test_who_was_given_a_seat_is_told_the_command_that_takes_it(tmp_path: 
         command = f"`dpnode witness accept {opened['id'][:17]}`"
         assert any(command in line for line in (await asked(bob, Status()))["reminders"])
         assert (await refused(bob, WitnessRekey())).details["reason"] == "seat.not-a-witness"
+        tried = await asked(bob, WitnessAccept(dry_run=True))
+        assert tried["withstands"] == TWO, "what would be then, not what is"
         done = await asked(bob, WitnessAccept())
         assert (done["binding"], done["motion"]) == ("final", opened["id"])
-        assert done["withstands"] == "2 witnesses: every one of them must be up, or nothing becomes final"
+        assert done["withstands"] == TWO
         assert not any(command in line for line in (await asked(bob, Status()))["reminders"])
         seat = (await asked(ada, Status()))["seat"]
         assert [one["name"] for one in seat["connected"]] == ["Bob"]
+        assert (await asked(bob, WitnessResign(dry_run=True)))["withstands"] == ALONE
+        assert not any("nothing becomes final here" in line for line in (await asked(bob, Status()))["reminders"])
+        await unplug(wire, ada)
+        stands = "nothing becomes final here for now: 1 of 2 witnesses are connected and 2 are needed; not Ada"
+        await until_heard(bob, lambda: not bob.core.ledger.neighbours.peers)
+        assert stands in (await asked(bob, Status()))["reminders"]
+
+
+async def test_a_member_whose_entry_waits_for_the_witness_is_told_whom_it_waits_for(tmp_path: Path) -> None:
+    """V-2."""
+    grown, wire = Grown(tmp_path / "ada"), Wire()
+    bob_home = join_home(grown, tmp_path / "bob", "Bob", 7)
+    async with running(grown.home, wire) as ada, running(bob_home, wire) as bob:
+        await until(bob, lambda: bob.core.chain.head.height == ada.core.chain.head.height)
+        await unplug(wire, ada)
+        await until_heard(bob, lambda: not bob.core.ledger.neighbours.peers)
+        waits = "what you wrote waits, and is sent until it is final: the witness Ada is not connected"
+        assert waits not in (await asked(bob, Status()))["reminders"], "nothing of Bob's waits"
+        await asked(bob, AssetRegister(label="anvil", kind="tool", wait_ms=0))
+        assert waits in (await asked(bob, Status()))["reminders"]
+
+
+async def unplug(wire: Wire, node: Node) -> None:
+    """Take a node off the wire; it runs on."""
+    await wire.unplug(next(peer for peer, driver in wire.drivers.items() if driver is node.driver))
 
 
 async def test_a_second_history_is_told_at_every_start_until_its_owner_has_seen_it(tmp_path: Path) -> None:
