@@ -146,6 +146,10 @@ def _allowed(parser: argparse.ArgumentParser, said: str) -> frozenset[str] | Non
     return names
 
 
+def _seeds(count: int) -> str:
+    return "seed" if count == 1 else "seeds"
+
+
 def _again(result: Result, asked: argparse.Namespace) -> str:
     more = [f"--{name} {getattr(asked, name)}" for name in ("witnesses", "plant") if getattr(asked, name) is not None]
     if asked.faults != "all":
@@ -204,8 +208,9 @@ def _run(asked: argparse.Namespace, results: Iterator[Result], count: int) -> in
         summary = {"seeds": done, "failed": found, "simulated_ms": simulated_ms, "took_s": round(took_s, 1)}
         print(json.dumps(summary))
     else:
-        verdict = f"violations in seeds {', '.join(map(str, found))}" if found else "no violation"
-        print(f"{done:,} seeds, {simulated_ms / 60_000:,.0f} simulated minutes in {took_s:,.0f} s: {verdict}")
+        verdict = f"violations in {_seeds(len(found))} {', '.join(map(str, found))}" if found else "no violation"
+        took = f"{simulated_ms / 60_000:,.0f} simulated minutes in {took_s:,.0f} s"
+        print(f"{done:,} {_seeds(done)}, {took}: {verdict}")
     if asked.plant is not None and not found:
         print(f"{PLANTS[asked.plant].what} It was not found.", file=sys.stderr)
     return 1 if failed else 0
