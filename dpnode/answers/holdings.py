@@ -13,7 +13,8 @@ from typing import Any
 
 import trio
 
-from dpnode.answers.pending import ran_out, with_pending
+from dpnode.answers.pending import with_pending
+from dpnode.answers.recording import done, recorded
 from dpnode.answers.shown import party
 from dpnode.control.answers import Answer, Done
 from dpnode.control.questions.base import Question
@@ -32,6 +33,7 @@ from dpnode.errors import FailKind, Problem
 from dpnode.files import keep_files
 from dpnode.node import Node
 from dpnode.reading.naming import amount_meant, amount_shown, asset_meant, person_meant, too_little
+from dpnode.reading.owning import owner_meant
 from dpnode.safe_text import safe
 from ledger import queries
 from ledger.canonical import Value
@@ -44,29 +46,6 @@ from protocol.share_offers import AcceptShares, OfferSeen, OfferShares, SharesDe
 
 Fields = dict[str, Any]
 Operation = dict[str, Value]
-
-
-async def recorded(node: Node, operation: Operation, *, wait_ms: int, dry_run: bool) -> Fields:
-    """Have one operation recorded; returns what every write answers. Raises `Problem` where it is refused."""
-    if dry_run:
-        node.dry_run([operation])
-        return {"dry_run": True}
-    (standing,) = await node.submit([operation], wait_ms=wait_ms)
-    if standing.outcome:
-        sentence = f"the ledger refused it: {standing.outcome}"
-        raise Problem(
-            FailKind.REFUSED, sentence, {"reason": standing.outcome, "entry": show_id(Kind.ENTRY, standing.entry_id)}
-        )
-    value: Fields = {
-        "entry": show_id(Kind.ENTRY, standing.entry_id),
-        "binding": "final" if standing.is_final else "recorded",
-        "entry_id": standing.entry_id,
-    }
-    if standing.is_final:
-        value["height"] = standing.height
-    else:
-        value |= ran_out(node, wait_ms)
-    return value
 
 
 def _done(*parts: Fields) -> Done:
@@ -125,12 +104,15 @@ async def issue(node: Node, question: CreditIssue, responder: Responder) -> Answ
 
 
 async def pay(node: Node, question: CreditPay, responder: Responder) -> Answer:
-    """Pay a member."""
+    """Pay a member or group."""
     state, me = node.core.chain.state, node.identity.member
     credit, amount = amount_meant(state, question.amount)
-    to = person_meant(state, question.member).id
+    to = owner_meant(state, question.member)
     operation: Operation = {"amount": amount, "credit": credit.id, "t": "credits.pay/1", "to": to}
     _note(operation, question.note)
+    if question.group is not None:
+        shown = {"amount": amount_shown(state, "credit", credit.id, amount), "to": party(state, to)}
+        return await done(node, operation, question, **shown)
     free = _free(node, credit.id, amount)
     written = await recorded(node, operation, wait_ms=question.wait_ms, dry_run=question.dry_run)
     value = {

@@ -255,7 +255,7 @@ def inner(view: View, act: dict[str, Any], group: bytes) -> str:
 def _of_act(view: View, op: dict[str, Any]) -> str:
     record = act_record(view, op["act"])
     if record is None:
-        return f"an act of a group ({short(Kind.ENTRY, op['act'])})"
+        return f"to an act of a group ({short(Kind.ENTRY, op['act'])})"
     return f"that {called(view, record['group'])} {inner(view, record['act'], record['group'])}"
 
 
