@@ -5,17 +5,21 @@ An *owner* is a member or a group, so whoever is asked about is looked for among
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from dpnode.control.questions.owning import GroupList, GroupShow, ShareList
 from dpnode.control.resolve import Candidate, resolve
 from dpnode.errors import FailKind, Problem
 from dpnode.reading.naming import amount_shown, id_beginning, party, person_meant
-from dpnode.reading.sentences import inner, measure_called
+from dpnode.reading.sentences import inner, measure_called, needed_called
 from dpnode.reading.source import Source, at_once
 from ledger import queries, share_queries
 from ledger.names import Kind, show_id
-from ledger.share_queries import Act, Group, Lending, Offer, Owned
+from ledger.operations import co_owners
+from ledger.operations.rights import is_static
+from ledger.queries import Asset
+from ledger.share_queries import Act, Group, Lending, Offer, Owned, Use
 from ledger.state import View
 
 Fields = dict[str, Any]
@@ -84,8 +88,35 @@ def _owned(view: View, one: Owned) -> Fields:
         "output": one.output,
         "static": one.is_static,
         "operator": party(view, one.asset.operator),
-        "uses": [f"{measure_called(use.amount.to_value())} {use.what} per {_span(use.per_ms)}" for use in one.uses],
+        "uses": _uses(one.uses),
     }
+
+
+def decided_fields(view: View, asset: Asset) -> Fields:
+    """What the co-owners of an asset decided, what they may decide with how much, and the bids that stand for it."""
+    record = asset.record
+    value: Fields = {
+        "terms": {kind: needed_called(bp) for kind, bp in co_owners.terms_of(view, asset.id).items()},
+        "uses": _uses(share_queries.uses(view, asset, asset.total)),
+        "static": [
+            party(view, one.member) for one in queries.owners(view, asset.id) if is_static(view, asset.id, one.member)
+        ],
+        "bids": [offer_fields(view, one) for one in share_queries.offers(view, asset.id)],
+    }
+    for name, key in (("sold_ms", "sold"), ("ended_ms", "ended")):
+        if key in record:
+            value[name] = record[key]
+    if "repair" in record:
+        value |= {"repair_ms": record["repair"]["agreed"], "repair": show_id(Kind.MOTION, record["repair"]["motion"])}
+    if "parts" in record:
+        value["parts"] = [show_id(Kind.ASSET, one) for one in record["parts"]]
+    if "whole" in record:
+        value["whole"] = show_id(Kind.ASSET, record["whole"])
+    return value
+
+
+def _uses(uses: Iterable[Use]) -> list[str]:
+    return [f"{measure_called(use.amount.to_value())} {use.what} per {_span(use.per_ms)}" for use in uses]
 
 
 def _span(ms: int) -> str:

@@ -6,6 +6,7 @@ buyer's bid holds, splits it by units and hands over every unit; a partition end
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -60,9 +61,8 @@ def _owners(view: View, asset: bytes) -> dict[bytes, int]:
     return {bytes(owner): at_hand for owner, at_hand, _ in accounts.holders(view, "units", asset)}
 
 
-def proceeds(view: View, asset: bytes, price: int) -> list[tuple[bytes, int]]:
+def proceeds(owners: Mapping[bytes, int], price: int) -> list[tuple[bytes, int]]:
     """What each owner gets of a price for the whole: by units, the largest remainders first, ties by id (CO-7)."""
-    owners = _owners(view, asset)
     return list(zip(owners, split(price, list(owners.values())), strict=True))
 
 
@@ -70,14 +70,13 @@ def _sell(tx: Overlay, matter: dict[str, Any], decided: Decided) -> None:
     """CO-7: delivery against payment."""
     asset, bid = matter["asset"], offer_record(tx, matter["bid"])
     assert bid is not None, "judged before"
-    for owner, amount in proceeds(tx, asset, bid["amount"]):
-        if amount:
-            refusal = accounts.post(tx, matter["bid"], owner, [amount])
-            assert refusal is None, "the bid holds its whole amount"
-    for owner, units in _owners(tx, asset).items():
-        if owner != bid["by"]:
-            refusal = accounts.move(tx, "units", asset, owner, bid["by"], units)
-            assert refusal is None, "nothing of it is held"
+    owners = _owners(tx, asset)
+    refusal = accounts.pay_out(tx, matter["bid"], proceeds(owners, bid["amount"]))
+    assert refusal is None, "the bid holds its whole amount"
+    for owner, units in owners.items():
+        refusal = accounts.destroy(tx, owner, "units", asset, units)
+        assert refusal is None, "nothing of it is held"
+    accounts.create(tx, bid["by"], "units", asset, sum(owners.values()))
     end_offer(tx, matter["bid"], bid)
     note_in_asset(tx, asset, sold=decided.time_ms)
 

@@ -188,7 +188,25 @@ def _asset(value: Fields) -> Iterator[Block]:
         ("Since", "since_ms", shapes.when),
         ("Title", "title", str),
         ("Place", "place", str),
+        ("Static owners", "static", _parties),
+        ("To use", "uses", "; ".join),
+        ("Decisions need", "terms", _terms),
+        ("Repair agreed", "repair_ms", shapes.when),
+        ("Sold whole", "sold_ms", shapes.when),
+        ("Divided", "ended_ms", shapes.when),
+        ("Into", "parts", shapes.listed),
+        ("Part of", "whole", shapes.ident),
     )
+    for bid in value.get("bids", []):
+        yield Note(text=f"{shapes.party(bid['from'])} bids {shapes.amount(bid['amount'])} for all of it: {bid['id']}")
+
+
+def _parties(value: Sequence[Fields]) -> str:
+    return ", ".join(shapes.party(one) for one in value)
+
+
+def _terms(value: Fields) -> str:
+    return ", ".join(f"{kind} {needed}" for kind, needed in value.items())
 
 
 @command(

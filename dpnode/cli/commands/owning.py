@@ -37,7 +37,7 @@ def written(value: Fields) -> Iterator[Block]:
         ("Group", "group", shapes.party),
         ("Does", "does", str),
         ("About", "matter", str),
-        ("Motion", "id", shapes.ident),
+        ("Id", "id", shapes.ident),
         ("Name", "name", str),
         ("Asset", "asset", shapes.ident),
         ("Right", "right", str),

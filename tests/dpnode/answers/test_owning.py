@@ -124,6 +124,9 @@ async def test_what_is_lent_offered_and_kept_stands_on_the_owners_page(two: Two)
         assert [(one["units"], one["note"]) for one in page["offers"]] == [(2, "yours")]
         (of_bob,) = (await asked(ada, ShareList(owner="Bob")))["shares"]
         assert (of_bob["units"], of_bob["use_units"], of_bob["uses"]) == (0, 3, ["12 h machine time per 7d"])
+        shown = await asked(ada, AssetShow(id="printer"))
+        assert ([one["name"] for one in shown["static"]], shown["uses"]) == (["Ada"], ["40 h machine time per 7d"])
+        assert (shown["terms"]["sell"], shown["terms"]["repair"]) == ("all", "more than 50 %")
         assert (await refused(ada, ShareReturn(id=lent["entry"]))).details["reason"] == "share.not-borrower"
         assert (await refused(ada, ShareTake(id=offered["entry"]))).kind is FailKind.NOT_FOUND
         await asked(ada, ShareWithdraw(id=offered["entry"]))
@@ -146,11 +149,14 @@ async def test_an_asset_is_sold_whole_by_its_owners_vote(two: Two) -> None:
         assert (await refused(ada, AssetDecide(asset="printer", kind="sell"))).kind is FailKind.USAGE
         bid = await asked(bob, ShareBid(asset="printer", amount="80 EUR@Ada"))
         await level(ada, bid["height"])
+        (standing,) = (await asked(ada, AssetShow(id="printer")))["bids"]
+        assert (standing["from"]["name"], standing["amount"]["amount"]) == ("Bob", 8_000)
         opened = await asked(ada, AssetDecide(asset="printer", kind="sell", about="too old"))
         shown = await asked(ada, MotionShow(id=opened["id"]))
         assert (shown["matter"], shown["yes_needed"]) == ("selling printer whole to Bob for 80.00 EUR", 8)
         sold = await asked(ada, MotionVote(id=opened["id"], yes=True))
         assert sold["state"] == "passed"
+        assert (await asked(ada, AssetShow(id="printer")))["sold_ms"] == ada.core.chain.head.time_ms
         rows = (await asked(ada, LedgerBalance(everybody=True)))["accounts"]
         assert sorted((row["member"]["name"], row["free"]["amount"]) for row in rows) == [
             ("Ada", 8_000), ("Bob", 10), ("Bob", 1_000),
