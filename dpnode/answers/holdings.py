@@ -35,11 +35,13 @@ from dpnode.node import Node
 from dpnode.reading.naming import amount_meant, amount_shown, asset_meant, person_meant, too_little
 from dpnode.reading.owning import owner_meant
 from dpnode.safe_text import safe
-from ledger import queries
+from ledger import queries, share_queries
 from ledger.canonical import Value
 from ledger.keys import MemberId
 from ledger.names import Kind, short, show_id
 from ledger.operations import accounts
+from ledger.queries import Person
+from ledger.state import View
 from protocol.capability.places import about
 from protocol.negotiation.limits import FILES_MAX
 from protocol.share_offers import AcceptShares, OfferSeen, OfferShares, SharesDeclined, SharesEnded, SharesKept
@@ -235,7 +237,7 @@ async def transfer(node: Node, question: ShareTransfer, responder: Responder) ->
     """Offer units to a member; where they take gifts, hand them over at once."""
     state, me = node.core.chain.state, node.identity.member
     asset = asset_meant(state, question.asset)
-    to = person_meant(state, question.member)
+    to = _receiver(state, question.member)
     if to.id == me:
         raise Problem(FailKind.REFUSED, "these units are yours already", {"reason": "share.to-self"})
     if to.left_ms is not None:
@@ -261,6 +263,17 @@ async def transfer(node: Node, question: ShareTransfer, responder: Responder) ->
     if not node.core.shares.is_there(to.id):
         notes.append("their machine is away just now; the offer is told as soon as both are there")
     return _done(value, {"offer": show_id(Kind.HASH, kept), "notes": notes})
+
+
+def _receiver(state: View, text: str) -> Person:
+    """A member; a group has no key to accept with, so where one is meant the owner is told what to do instead."""
+    try:
+        return person_meant(state, text)
+    except Problem as problem:
+        if problem.kind is FailKind.NOT_FOUND and any(one.name == text for one in share_queries.groups(state)):
+            sentence = f"{safe(text)} is a group, which takes units that stand for it: dpnode share offer"
+            raise Problem(FailKind.USAGE, sentence) from problem
+        raise
 
 
 async def accept(node: Node, question: ShareAccept, responder: Responder) -> Answer:

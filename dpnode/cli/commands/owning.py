@@ -15,6 +15,7 @@ from dpnode.control.questions.motion import MOTION_LASTS_MS
 from dpnode.control.questions.owning import (
     AssetDecide,
     ShareBid,
+    ShareHistory,
     ShareLend,
     ShareList,
     ShareOffer,
@@ -78,6 +79,29 @@ def written(value: Fields) -> Iterator[Block]:
 def list_shares(run: Run, owner: str | None) -> None:
     """An owner's page: shares, what they give, what is lent and offered."""
     run.ask(ShareList(owner=owner), _page)
+
+
+@command("history", example='dpnode share history\ndpnode share history --of "Old mill"')
+@click.option("--of", "owner", help="A member or group (yourself).")
+def history(run: Run, owner: str | None) -> None:
+    """What you own since when, and what it has given you; goes through the whole ledger."""
+    run.ask(ShareHistory(owner=owner), _history)
+
+
+def _history(value: Fields) -> Iterator[Block]:
+    yield facts(value, ("Owner", "owner", shapes.party))
+    yield Table(
+        columns=(
+            Column(title="Asset", key="label"),
+            Column(title="Id", key="asset", shape=shapes.ident),
+            Column(title="Units", key="units", shape=shapes.count, right=True),
+            Column(title="Since", key="since_ms", shape=shapes.when),
+            Column(title="Until", key="until_ms", shape=shapes.when),
+            Column(title="Has given", key="given", shape=shapes.price),
+        ),
+        rows=value.get("shares", []),
+        empty="Never owned a part of anything.",
+    )
 
 
 def _page(value: Fields) -> Iterator[Block]:
@@ -234,6 +258,7 @@ share_command = family(
     "share",
     "Own together: what you own, transfer, offer, take, bid, lend.",
     list_shares,
+    history,
     holdings.transfer,
     holdings.accept,
     offer,

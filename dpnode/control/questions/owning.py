@@ -20,6 +20,13 @@ class ShareList(Question):
     owner: str | None = None
 
 
+@question("share.history", streams=True, offline=True)
+class ShareHistory(Question):
+    """What an owner has of each asset since when, and what it has given: the whole ledger is gone through."""
+
+    owner: str | None = None
+
+
 @question("share.offer")
 class ShareOffer(Question):
     """Have units stand on the ledger for one member or group until they take them."""

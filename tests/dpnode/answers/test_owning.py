@@ -10,7 +10,7 @@ from dpnode import offline
 from dpnode.control.answers import Done
 from dpnode.control.questions.base import Question
 from dpnode.control.questions.holdings import AssetRegister, AssetShow, CreditIssue, CreditOpen, CreditPay
-from dpnode.control.questions.ledger import LedgerBalance, LedgerJournal
+from dpnode.control.questions.ledger import LedgerBalance, LedgerJournal, LedgerShow
 from dpnode.control.questions.motion import MotionShow, MotionVote
 from dpnode.control.questions.owning import (
     AssetDecide,
@@ -22,12 +22,14 @@ from dpnode.control.questions.owning import (
     GroupList,
     GroupShow,
     ShareBid,
+    ShareHistory,
     ShareLend,
     ShareList,
     ShareOffer,
     ShareReturn,
     ShareStatic,
     ShareTake,
+    ShareTransfer,
     ShareWithdraw,
 )
 from dpnode.errors import FailKind
@@ -58,6 +60,8 @@ async def test_a_group_is_founded_owns_and_acts_with_both_its_members(two: Two) 
         assert (row["name"], row["you"], row["members"], row["asked"]) == ("Mill", "are asked", 1, 1)
         await asked(bob, GroupJoin(id="Mill"))
         registered = await asked(ada, AssetRegister(label="printer", kind="3d", units=10))
+        told = await refused(ada, ShareTransfer(asset="printer", member="Mill", units=4))
+        assert (told.kind, "share offer" in told.sentence) == (FailKind.USAGE, True)
         offered = await asked(ada, ShareOffer(asset="printer", owner="Mill", units=4))
         assert offered["to"]["id"].startswith("group-")
         put = await asked(ada, ShareTake(id=offered["entry"], group="Mill"))
@@ -76,6 +80,12 @@ async def test_a_group_is_founded_owns_and_acts_with_both_its_members(two: Two) 
         told = (await asked(ada, LedgerJournal(limit=1)))["entries"][0]["text"]
         assert told.startswith("Bob agrees to an act of a group")
     assert without_daemon(two.ada, GroupShow(id="Mill")) == shown
+    told = without_daemon(two.ada, LedgerShow(id="Mill"))
+    assert (told["id"], told["kind"], told["content"]["needed"]) == (shown["id"], "group", 2)
+    first = without_daemon(two.ada, LedgerJournal(family="group"))["entries"][-1]
+    said = without_daemon(two.ada, LedgerShow(id=first["id"]))["content"]
+    assert said["says"] == "Ada founds the group Mill with Bob"
+    assert said["operation"]["members"][1]["member"]["name"] == "Bob"
     page = without_daemon(two.ada, ShareList(owner="Mill"))
     assert [(one["label"], one["units"], one["output_units"]) for one in page["shares"]] == [("printer", 4, 4)]
 
@@ -156,11 +166,19 @@ async def test_an_asset_is_sold_whole_by_its_owners_vote(two: Two) -> None:
         assert (shown["matter"], shown["yes_needed"]) == ("selling printer whole to Bob for 80.00 EUR", 8)
         sold = await asked(ada, MotionVote(id=opened["id"], yes=True))
         assert sold["state"] == "passed"
+        (row,) = (await asked(ada, ShareHistory()))["shares"]
+        assert (row["label"], row["units"], row["until_ms"]) == ("printer", 0, ada.core.chain.head.time_ms)
+        assert row["since_ms"] == (await asked(ada, AssetShow(id="printer")))["since_ms"]
+        assert [one["amount"] for one in row["given"]] == [8_000]
+        past = await asked(ada, ShareHistory(owner="Bob"))
+        (row,) = past["shares"]
+        assert (row["units"], row["since_ms"], row["given"]) == (10, ada.core.chain.head.time_ms, [])
         assert (await asked(ada, AssetShow(id="printer")))["sold_ms"] == ada.core.chain.head.time_ms
         rows = (await asked(ada, LedgerBalance(everybody=True)))["accounts"]
         assert sorted((row["member"]["name"], row["free"]["amount"]) for row in rows) == [
             ("Ada", 8_000), ("Bob", 10), ("Bob", 1_000),
         ]  # fmt: skip
+    assert without_daemon(two.ada, ShareHistory(owner="Bob")) == past
 
 
 @pytest.mark.parametrize(

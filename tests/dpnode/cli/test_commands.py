@@ -49,7 +49,7 @@ def test_every_command_that_is_promised_exists() -> None:
         ledger check; network charter;
     credit open; credit issue; credit pay; credit redeem; asset register; asset list;
     asset show; asset decide; share list; share transfer; share accept; share offer; share take; share withdraw;
-    share lend; share return; share static; share bid; group found; group join; group list; group show;
+    share history; share lend; share return; share static; share bid; group found; group join; group list; group show;
     group agree; group disagree; group change; group leave; config check; network members;
     network uninvite; network invitations"""
     assert {tuple(one.split()) for one in promised.split(";")} == set(LEAVES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ledger.fold import is_fully_signed
 from ledger.operations import accounts, parties
 from ledger.operations.group_acts import ACTS_MAX, act_record
 from ledger.operations.registry import OPERATIONS
@@ -236,3 +237,18 @@ def test_a_group_has_no_vote_among_all_members() -> None:
     matter = {"kind": "seat", "member": Person(1).id}
     fields = {"matter": matter, "until": town.later(DAY_MS)}
     assert town.acts((0,), group, "motion.open/1", **fields)[1] == "motion.no-vote"
+
+
+def test_a_statement_inside_an_act_is_signed_or_the_act_stands_in_no_block() -> None:
+    """GR-6, E-3."""
+    town = Commons(people=3)
+    asset, group = town.asset(units=10), town.group(2)
+    accept = town.acceptance(0, 2, 3, asset=asset, **{"from": group})
+    transfer = {"t": "shares.transfer/1", "asset": asset, "to": Person(2).id, "units": 3}
+    fields = {"group": group, "until": town.later(DAY_MS)}
+    for signature, is_right in ((accept.signature, True), (bytes(64), False)):
+        act = {**transfer, "accept": {**accept.to_value(), "sig": signature}}
+        entry = town.entry(Person(0).working, "groups.act/1", {**fields, "act": act})
+        assert is_fully_signed(entry) is is_right
+    inner = {**transfer, "t": "groups.found/1"}
+    assert town.why_left(town.entry(Person(0).working, "groups.act/1", {**fields, "act": inner})) == "entry.malformed"
