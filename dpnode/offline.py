@@ -65,6 +65,12 @@ def _answer(question: Question, home: Home, report: Report) -> dict[str, Any]:
 
             assert isinstance(question, LedgerExport)
             return export(source, opened, question, report)
+        if question.name == "share.history":
+            from dpnode.control.questions.owning import ShareHistory
+            from dpnode.reading.share_history import history
+
+            assert isinstance(question, ShareHistory)
+            return history(source, opened, question, report)
         reader = reader_of(question)
         if reader is None:
             raise Problem(FailKind.DAEMON_DOWN, f"{question.name} needs the daemon: `dpnode up`")

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     CALL = "call"
     CREDIT = "cred"
     ASSET = "asset"
+    GROUP = "group"
     FUNCTION = "fn"
     DESIGN = "design"
     HASH = "hash"

@@ -101,13 +101,13 @@ def accounts_of(view: View, member: bytes, *, most: int = LISTED_MAX) -> tuple[A
 
 
 def all_accounts(view: View, *, most: int = LISTED_MAX) -> tuple[Account, ...]:
-    """Everybody's, in order of members."""
+    """Everybody's, in order of members, and then of groups."""
     return tuple(islice(_every_account(view), most))
 
 
 def _every_account(view: View) -> Iterator[Account]:
-    for member in members_ids(view):
-        yield from accounts_of(view, member)
+    for owner in owner_ids(view):
+        yield from accounts_of(view, owner)
 
 
 def owners(view: View, asset: bytes, *, most: int = LISTED_MAX) -> tuple[Account, ...]:
@@ -166,6 +166,14 @@ def members_ids(view: View) -> Iterator[MemberId]:
         yield MemberId(key[head:])
 
 
+def owner_ids(view: View) -> Iterator[MemberId]:
+    """The id of everybody who can own: who is or was a member, then the groups there are or were (SPEC GR-1)."""
+    yield from members_ids(view)
+    head = len(b"group/")
+    for key, _ in view.raw_range(b"group/"):
+        yield MemberId(key[head:])
+
+
 def credit(view: View, identity: bytes) -> Credit | None:
     """The credit with this id, or None."""
     record = view.get(b"credit/" + identity)
@@ -212,7 +220,7 @@ def unbalanced(view: View) -> tuple[Unbalanced, ...]:
     for one in _every_account(view):
         found[one.kind, one.thing] = found.get((one.kind, one.thing), 0) + one.free + one.held
     expected = {("credit", one.id): one.issued - one.redeemed for one in credits(view)}
-    expected |= {("units", one.id): one.total for one in assets(view)}
+    expected |= {("units", one.id): 0 if "ended" in one.record else one.total for one in assets(view)}
     return tuple(
         Unbalanced(kind=kind, thing=thing, expected=expected.get((kind, thing), 0), found=found.get((kind, thing), 0))
         for kind, thing in sorted(expected.keys() | {key for key in found if key[0] != "output"})

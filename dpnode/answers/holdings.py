@@ -13,7 +13,8 @@ from typing import Any
 
 import trio
 
-from dpnode.answers.pending import ran_out, with_pending
+from dpnode.answers.pending import with_pending
+from dpnode.answers.recording import done, recorded
 from dpnode.answers.shown import party
 from dpnode.control.answers import Answer, Done
 from dpnode.control.questions.base import Question
@@ -32,41 +33,21 @@ from dpnode.errors import FailKind, Problem
 from dpnode.files import keep_files
 from dpnode.node import Node
 from dpnode.reading.naming import amount_meant, amount_shown, asset_meant, person_meant, too_little
+from dpnode.reading.owning import owner_meant
 from dpnode.safe_text import safe
-from ledger import queries
+from ledger import queries, share_queries
 from ledger.canonical import Value
 from ledger.keys import MemberId
 from ledger.names import Kind, short, show_id
 from ledger.operations import accounts
+from ledger.queries import Person
+from ledger.state import View
 from protocol.capability.places import about
 from protocol.negotiation.limits import FILES_MAX
 from protocol.share_offers import AcceptShares, OfferSeen, OfferShares, SharesDeclined, SharesEnded, SharesKept
 
 Fields = dict[str, Any]
 Operation = dict[str, Value]
-
-
-async def recorded(node: Node, operation: Operation, *, wait_ms: int, dry_run: bool) -> Fields:
-    """Have one operation recorded; returns what every write answers. Raises `Problem` where it is refused."""
-    if dry_run:
-        node.dry_run([operation])
-        return {"dry_run": True}
-    (standing,) = await node.submit([operation], wait_ms=wait_ms)
-    if standing.outcome:
-        sentence = f"the ledger refused it: {standing.outcome}"
-        raise Problem(
-            FailKind.REFUSED, sentence, {"reason": standing.outcome, "entry": show_id(Kind.ENTRY, standing.entry_id)}
-        )
-    value: Fields = {
-        "entry": show_id(Kind.ENTRY, standing.entry_id),
-        "binding": "final" if standing.is_final else "recorded",
-        "entry_id": standing.entry_id,
-    }
-    if standing.is_final:
-        value["height"] = standing.height
-    else:
-        value |= ran_out(node, wait_ms)
-    return value
 
 
 def _done(*parts: Fields) -> Done:
@@ -125,12 +106,15 @@ async def issue(node: Node, question: CreditIssue, responder: Responder) -> Answ
 
 
 async def pay(node: Node, question: CreditPay, responder: Responder) -> Answer:
-    """Pay a member."""
+    """Pay a member or group."""
     state, me = node.core.chain.state, node.identity.member
     credit, amount = amount_meant(state, question.amount)
-    to = person_meant(state, question.member).id
+    to = owner_meant(state, question.member)
     operation: Operation = {"amount": amount, "credit": credit.id, "t": "credits.pay/1", "to": to}
     _note(operation, question.note)
+    if question.group is not None:
+        shown = {"amount": amount_shown(state, "credit", credit.id, amount), "to": party(state, to)}
+        return await done(node, operation, question, **shown)
     free = _free(node, credit.id, amount)
     written = await recorded(node, operation, wait_ms=question.wait_ms, dry_run=question.dry_run)
     value = {
@@ -253,7 +237,7 @@ async def transfer(node: Node, question: ShareTransfer, responder: Responder) ->
     """Offer units to a member; where they take gifts, hand them over at once."""
     state, me = node.core.chain.state, node.identity.member
     asset = asset_meant(state, question.asset)
-    to = person_meant(state, question.member)
+    to = _receiver(state, question.member)
     if to.id == me:
         raise Problem(FailKind.REFUSED, "these units are yours already", {"reason": "share.to-self"})
     if to.left_ms is not None:
@@ -279,6 +263,17 @@ async def transfer(node: Node, question: ShareTransfer, responder: Responder) ->
     if not node.core.shares.is_there(to.id):
         notes.append("their machine is away just now; the offer is told as soon as both are there")
     return _done(value, {"offer": show_id(Kind.HASH, kept), "notes": notes})
+
+
+def _receiver(state: View, text: str) -> Person:
+    """A member; a group has no key to accept with, so where one is meant the owner is told what to do instead."""
+    try:
+        return person_meant(state, text)
+    except Problem as problem:
+        if problem.kind is FailKind.NOT_FOUND and any(one.name == text for one in share_queries.groups(state)):
+            sentence = f"{safe(text)} is a group, which takes units that stand for it: dpnode share offer"
+            raise Problem(FailKind.USAGE, sentence) from problem
+        raise
 
 
 async def accept(node: Node, question: ShareAccept, responder: Responder) -> Answer:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from dpnode.answers.guests import refused_by_ledger
-from dpnode.answers.holdings import recorded
 from dpnode.answers.network import addresses_of
+from dpnode.answers.recording import recorded
 from dpnode.control.answers import Answer, Done
 from dpnode.control.questions.base import Question
 from dpnode.control.questions.identity import IdBind, IdCertify, IdRevoke, IdRotate, IdTicket, IdUnbind

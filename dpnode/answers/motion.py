@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dpnode.answers.holdings import recorded
+from dpnode.answers.recording import done, recorded
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done
 from dpnode.control.questions.base import Question
@@ -44,6 +44,8 @@ async def vote(node: Node, question: MotionVote, responder: Responder) -> Answer
     """Say yes or no."""
     motion = motion_meant(node.core.chain.state, question.id)
     operation: dict[str, Value] = {"motion": motion.id, "t": "motion.vote/1", "yes": question.yes}
+    if question.group is not None:
+        return await done(node, operation, question, matter=matter_called(node.core.chain.state, motion.matter))
     written = await recorded(node, operation, wait_ms=question.wait_ms, dry_run=question.dry_run)
     return _done({**_standing(node, motion.id), "said_yes": question.yes}, written)
 

@@ -16,6 +16,7 @@ FAMILIES = (
     "node",
     "reading",
     "holdings",
+    "owning",
     "identity",
     "returning",
     "motion",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from dpnode.answers.holdings import recorded
+from dpnode.answers.recording import recorded
 from dpnode.answers.shown import party
 from dpnode.clock import now
 from dpnode.control.answers import Answer, Done

@@ -36,8 +36,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "witness": ("witness", "A witness's seat: list, accept, resign, rekey."),
     "ledger": ("ledger", "Read, verify and export the ledger."),
     "credit": ("holdings", "Open, issue, pay and redeem credits."),
-    "asset": ("holdings", "Register and look at assets."),
-    "share": ("holdings", "Transfer and accept shares of assets."),
+    "asset": ("owning", "Register assets, look at them, decide about them together."),
+    "share": ("owning", "Own together: list, transfer, offer, take, lend, bid."),
+    "group": ("groups", "Own as one: found a group, join, agree."),
     "config": ("settings", "Check the settings file."),
 }
 """Command -> its module in `dpnode.cli.commands`, and its line in the overview."""

@@ -1,9 +1,8 @@
 """The ledger as books in the form of beancount 2: one transaction per entry that moved something.
 
-Every member has an account of what is free and one of what is held; what is issued, redeemed and registered comes from
-and goes to `Equity:Issued`, so that every transaction balances. The amounts are not taken from what entries say but
-from what they did: each is run on the state before it and the accounts are compared, so holds, payments in parts and
-rulings come out right without a rule of their own. The last lines assert every balance against the state's.
+Every owner has an account of what is free and one of what is held; what is issued, redeemed and registered comes from
+and goes to `Equity:Issued`, so that every transaction balances. The amounts are what entries did, not what they say
+(`replayed`). The last lines assert every balance against the state's.
 """
 
 from __future__ import annotations
@@ -11,28 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from dpnode.control.amounts import decimal_text
-from dpnode.reading.blocks import batches, wrong
+from dpnode.reading.naming import name_of
+from dpnode.reading.replayed import Moves, Replay
 from dpnode.reading.sentences import sentence
 from dpnode.reading.source import Asks, Report, Source
 from dpnode.safe_text import safe
 from ledger import queries
-from ledger.chain import Chain
 from ledger.entry import Entry
-from ledger.errors import Refusal
-from ledger.fold import execute
 from ledger.names import Kind, show_id
-from ledger.operations.accounts import KINDS
-from ledger.state import Overlay, View
+from ledger.state import View
 
 ISSUED = "Equity:Issued"
 COMMODITY_CHARACTERS_MAX = 24
-_HOLDING = b"holding/"
-_LETTERS = {letter: kind for kind, letter in KINDS.items()}
-Moves = dict[tuple[str, bytes, str, bytes], int]
-"""(kind, thing, "Free" or "Held", member) -> how much more."""
 
 
 def books(source: Source, reading: Asks, report: Report) -> Iterator[str]:
@@ -45,9 +36,7 @@ class _Books:
 
     def __init__(self, source: Source, reading: Asks, report: Report) -> None:
         self._source = source
-        self._reading = reading
-        self._report = report
-        self._chain = Chain.founded(source.charter)[0]
+        self._replay = Replay(source, reading, report, "writing the books")
         self._opened: set[str] = set()
         self._accounts: dict[bytes, str] = {}
 
@@ -56,33 +45,9 @@ class _Books:
         yield f"; {safe(charter.name)}, {show_id(Kind.NETWORK, charter.network)}, to block {self._source.head.height}"
         yield f"option {_text('title')} {_text(charter.name)}"
         yield from self._open(ISSUED, charter.created_ms)
-        for batch in batches(self._reading, self._source.head.height):
-            for _, block in batch:
-                yield from self._block(block.header.time_ms, block.header.height, block.entries)
-            self._report({"text": "writing the books", "done": batch[-1][0].height, "of": self._source.head.height})
+        for view, time_ms, entry, moved in self._replay.steps():
+            yield from self._transaction(view, time_ms, entry, moved)
         yield from self._balances()
-
-    def _block(self, time_ms: int, height: int, entries: tuple[Entry, ...]) -> Iterator[str]:
-        """Each entry alone on top of the one before; the due list runs by itself, first."""
-        tx = Overlay(self._chain.state)
-        steps: list[Entry | None] = [None, *entries]
-        for entry in steps:
-            above = Overlay(tx)
-            done = execute(
-                above,
-                self._chain.network,
-                height,
-                time_ms,
-                [] if entry is None else [entry],
-                self._chain.charter.limits,
-            )
-            if isinstance(done, Refusal):
-                raise wrong(height, f"block {height} holds an entry that may not stand there: {done.detail}")
-            moved = _moved(tx, above)
-            tx.absorb(above)
-            if moved:
-                yield from self._transaction(tx, time_ms, entry, moved)
-        self._chain.state.merge(self._chain.state.settle(tx.changes))
 
     def _transaction(self, view: View, time_ms: int, entry: Entry | None, moved: Moves) -> Iterator[str]:
         told = "what fell due by itself"
@@ -107,8 +72,7 @@ class _Books:
     def _account(self, view: View, member: bytes) -> str:
         """A member's accounts; they keep the name under which they were first used."""
         if member not in self._accounts:
-            person = queries.person(view, member)
-            letters = re.sub(r"[^A-Za-z0-9]+", "-", "" if person is None else person.name).strip("-") or "M"
+            letters = re.sub(r"[^A-Za-z0-9]+", "-", name_of(view, member)).strip("-") or "M"
             identity = show_id(Kind.MEMBER, member).partition("-")[2][:8]
             self._accounts[member] = f"Assets:{letters[:1].upper()}{letters[1:32]}-{identity}"
         return self._accounts[member]
@@ -134,7 +98,7 @@ class _Books:
 
     def _balances(self) -> Iterator[str]:
         """Beancount checks a balance at the beginning of a day, so these stand on the day after the last block."""
-        state = self._chain.state
+        state = self._replay.state
         yield ""
         for one in queries.all_accounts(state):
             for part, amount in (("Free", one.free), ("Held", one.held)):
@@ -142,22 +106,6 @@ class _Books:
                 if account in self._opened:
                     day = _day(self._source.head.time_ms, days=1)
                     yield f"{day} balance {account}  {_amount(state, one.kind, one.thing, amount)}"
-
-
-def _moved(before: View, after: Overlay) -> Moves:
-    """How the accounts differ."""
-    moved: Moves = {}
-    for key in after.changes:
-        if key.startswith(_HOLDING):
-            rest = key[len(_HOLDING) :]
-            member, kind, thing = rest[:32], _LETTERS[rest[32:33]], rest[33:]
-            was: dict[str, Any] = before.get(key) or {}
-            now: dict[str, Any] = after.get(key) or {}
-            for part, name in (("Free", "free"), ("Held", "held")):
-                more = now.get(name, 0) - was.get(name, 0)
-                if more:
-                    moved[kind, thing, part, member] = more
-    return moved
 
 
 def _commodity(view: View, kind: str, thing: bytes) -> tuple[str, int]:

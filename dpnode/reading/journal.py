@@ -35,6 +35,7 @@ LIKE_MAX = 16
 FAMILIES = {
     "asset": "assets",
     "credit": "credits",
+    "group": "groups",
     "job": "work",
     "member": "membership",
     "motion": "motion",

@@ -10,6 +10,7 @@ from dpnode.control.questions.network import InvitationList, MemberList, Network
 from dpnode.control.questions.node import BoundNodes
 from dpnode.reading.ledger import asset_fields
 from dpnode.reading.naming import asset_meant, party, person_meant, show_peer
+from dpnode.reading.owning import decided_fields
 from dpnode.reading.source import Source, at_once
 from ledger import queries
 from ledger.names import Kind, show_id
@@ -148,6 +149,7 @@ def asset(source: Source, question: AssetShow) -> Fields:
         "units": sum(accounts_of_units(view, source.me, found.id)),
         "papers": [show_id(Kind.HASH, paper) for paper in record.get("papers", ())],
     }
+    value |= decided_fields(view, found)
     if "photo" in record:
         value["photo"] = show_id(Kind.HASH, record["photo"])
     if "place" in record:

@@ -17,7 +17,10 @@ from dpnode.safe_text import safe_name
 from ledger import queries
 from ledger.errors import RemoteError
 from ledger.names import Kind, short
-from ledger.operations.ballots import motion_record
+from ledger.operations.ballots import ALL_BP, motion_record
+from ledger.operations.group_acts import act_record
+from ledger.operations.rights import lending
+from ledger.operations.share_offers import offer_record
 from ledger.operations.witnesses import seat_record
 from ledger.operations.work_job import Job, read_job
 from ledger.operations.work_terms import PURPOSE, Proposal, read_proposal
@@ -39,7 +42,7 @@ def sentence(view: View, operation: dict[str, Any], author: bytes | None) -> str
 
 
 def called(view: View, member: bytes) -> str:
-    """A member's name, or the short id of a stranger."""
+    """A member's or group's name, or the short id of a stranger."""
     return safe_name(name_of(view, member)) or short(Kind.MEMBER, member)
 
 
@@ -151,14 +154,118 @@ def _motion(view: View, motion: bytes) -> str:
 
 def matter_called(view: View, matter: Mapping[str, Any]) -> str:
     """What a motion is about: "a witness's seat for Ben"."""
-    who = called(view, matter["member"])
-    return MATTERS[matter["kind"]].format(who)
+    if matter["kind"] in MATTERS:
+        return MATTERS[matter["kind"]].format(called(view, matter["member"]))
+    return _decision(view, matter)
 
 
 MATTERS: Mapping[str, str] = MappingProxyType(
     {"seat": "a witness's seat for {}", "unseat": "taking the witness's seat of {}"}
 )
-"""Kind of motion -> what is to be, with room for the member it is about."""
+"""Kind of motion of all members -> what is to be, with room for the member it is about."""
+
+
+def _decision(view: View, matter: Mapping[str, Any]) -> str:
+    """What co-owners decide."""
+    asset = thing_called(view, matter["asset"])
+    match matter["kind"]:
+        case "operator":
+            return f"{called(view, matter['operator'])} as operator of {asset}"
+        case "repair":
+            cost = matter.get("cost")
+            price_of_it = f" for {money(view, cost['credit'], cost['amount'])}" if cost else ""
+            return f"a repair of {asset}{price_of_it}: {' '.join(matter['what'].split())}"
+        case "sell":
+            bid = offer_record(view, matter["bid"])
+            if bid is None or "credit" not in bid:
+                return f"selling {asset} whole"
+            return f"selling {asset} whole to {called(view, bid['by'])} for {money(view, bid['credit'], bid['amount'])}"
+        case "terms":
+            needs = (f"{kind} {needed_called(bp)}" for kind, bp in sorted(matter["needs"].items()))
+            return f"terms of {asset}: {', '.join(needs)}"
+        case "uses":
+            uses = ", ".join(f"{measure_called(one['amount'])} of {one['what']}" for one in matter["uses"])
+            return f"the use of {asset}: {uses or 'none'}"
+        case _:
+            names = " and ".join(part["name"] for part in matter["parts"])
+            return f"dividing {asset} into {names}"
+
+
+def needed_called(bp: int) -> str:
+    """How much of all votes a decision needs: "more than 50 %", "all"."""
+    return "all" if bp == ALL_BP else f"more than {decimal_text(bp, 2).removesuffix('.00')} %"
+
+
+def measure_called(value: Mapping[str, Any]) -> str:
+    """``40 h``, ``7/2 h``."""
+    number = str(value["n"]) if value["d"] == 1 else f"{value['n']}/{value['d']}"
+    return f"{number} {value['u']}"
+
+
+def _offer_of(view: View, op: dict[str, Any]) -> str:
+    record = offer_record(view, op["offer"])
+    if record is None:
+        return f"an offer ({short(Kind.ENTRY, op['offer'])})"
+    asset = thing_called(view, record["asset"])
+    if "credit" in record:
+        return f"the bid of {money(view, record['credit'], record['amount'])} for all of {asset}"
+    return f"{record['units']:,} units of {asset} that {called(view, record['by'])} offered"
+
+
+def _offer(view: View, op: dict[str, Any], author: bytes) -> str:
+    return f"offers {op['units']:,} units of {thing_called(view, op['asset'])} to {called(view, op['to'])}"
+
+
+def _bid(view: View, op: dict[str, Any], author: bytes) -> str:
+    return f"bids {money(view, op['credit'], op['amount'])} for all of {thing_called(view, op['asset'])}"
+
+
+def _lend(view: View, op: dict[str, Any], author: bytes) -> str:
+    asset = thing_called(view, op["asset"])
+    return f"lends the {op['right']} of {op['units']:,} units of {asset} to {called(view, op['to'])}"
+
+
+def _return(view: View, op: dict[str, Any], author: bytes) -> str:
+    record = lending(view, op["lent"])
+    if record is None:
+        return f"gives back what was lent ({short(Kind.ENTRY, op['lent'])})"
+    return f"gives back the {record['right']} of {record['units']:,} units of {thing_called(view, record['asset'])}"
+
+
+def _static(view: View, op: dict[str, Any], author: bytes) -> str:
+    asset = thing_called(view, op["asset"])
+    return f"{'keeps' if op['static'] else 'no longer keeps'} their part of {asset} from any buy-out"
+
+
+def _found(view: View, op: dict[str, Any], author: bytes) -> str:
+    others = [called(view, one["member"]) for one in op["members"] if one["member"] != author]
+    with_them = f" with {', '.join(others)}" if others else ""
+    return f"founds the group {safe_name(op['name'])}{with_them}"
+
+
+def _act(view: View, op: dict[str, Any], author: bytes) -> str:
+    return f"puts to {called(view, op['group'])}: {inner(view, op['act'], op['group'])}"
+
+
+def inner(view: View, act: dict[str, Any], group: bytes) -> str:
+    """What a group does, without the group: "pays 12.00 EUR to Ben"."""
+    return SENTENCES[act["t"]](view, act, group)
+
+
+def _of_act(view: View, op: dict[str, Any]) -> str:
+    record = act_record(view, op["act"])
+    if record is None:
+        return f"to an act of a group ({short(Kind.ENTRY, op['act'])})"
+    return f"that {called(view, record['group'])} {inner(view, record['act'], record['group'])}"
+
+
+def _change(view: View, op: dict[str, Any], author: bytes) -> str:
+    parts = [f"goes by the name {safe_name(op['name'])}"] if "name" in op else []
+    parts += [f"needs {op['needed']:,}"] if "needed" in op else []
+    parts += [f"asks {', '.join(called(view, one['member']) for one in op['ask'])}"] if "ask" in op else []
+    parts += [f"removes {', '.join(called(view, one) for one in op['remove'])}"] if "remove" in op else []
+    parts += ["takes gifts" if op["gifts"] else "takes no gifts"] if "gifts" in op else []
+    return " and ".join(parts) or "stays as it is"
 
 
 def _open(view: View, op: dict[str, Any], author: bytes) -> str:
@@ -195,6 +302,20 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType(
         "assets.register/1": _register,
         "assets.vouch/1": lambda view, op, author: f"vouches for the title of {thing_called(view, op['asset'])}",
         "shares.transfer/1": _transfer,
+        "shares.offer/1": _offer,
+        "shares.take/1": lambda view, op, author: f"takes {_offer_of(view, op)}",
+        "shares.bid/1": _bid,
+        "shares.withdraw/1": lambda view, op, author: f"takes back or declines {_offer_of(view, op)}",
+        "shares.lend/1": _lend,
+        "shares.return/1": _return,
+        "shares.static/1": _static,
+        "groups.found/1": _found,
+        "groups.join/1": lambda view, op, author: f"joins {called(view, op['group'])}",
+        "groups.leave/1": lambda view, op, author: f"leaves or declines {called(view, op['group'])}",
+        "groups.act/1": _act,
+        "groups.agree/1": lambda view, op, author: f"agrees {_of_act(view, op)}",
+        "groups.disagree/1": lambda view, op, author: f"no longer agrees {_of_act(view, op)}",
+        "groups.change/1": _change,
         "work.award/1": _award,
         "work.progress/1": _progress,
         "work.deliver/1": lambda view, op, author: f"delivers {pieces(op['quantity'])} of {_of_job(view, op)}",

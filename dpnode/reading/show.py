@@ -25,6 +25,7 @@ from dpnode.reading.naming import (
     person_meant,
     show_peer,
 )
+from dpnode.reading.owning import group_fields, group_meant
 from dpnode.reading.sentences import sentence
 from dpnode.reading.source import Asking, Source, at_once
 from dpnode.store import questions
@@ -38,16 +39,32 @@ from ledger.statement import STATEMENT, read_statement
 
 Fields = dict[str, Any]
 Shower = Callable[[Source, str], Asking[Fields]]
-MEMBER_FIELDS = {"arbiter", "arbiters", "customer", "from", "member", "provider", "to"}
-"""Keys of operations and records whose 32 bytes name a member."""
+MEMBER_FIELDS = {
+    "arbiter",
+    "arbiters",
+    "customer",
+    "from",
+    "group",
+    "member",
+    "operator",
+    "provider",
+    "remove",
+    "to",
+}
+"""Keys of operations and records whose 32 bytes name a member or a group."""
 _KINDS = {
+    "act": Kind.ENTRY,
     "asset": Kind.ASSET,
+    "bid": Kind.ENTRY,
     "call": Kind.CALL,
     "credit": Kind.CREDIT,
     "design": Kind.DESIGN,
     "function": Kind.FUNCTION,
     "job": Kind.JOB,
+    "lent": Kind.ENTRY,
+    "motion": Kind.MOTION,
     "network": Kind.NETWORK,
+    "offer": Kind.ENTRY,
 }
 """Keys whose 32 bytes name something else."""
 
@@ -62,7 +79,7 @@ def show(source: Source, question: LedgerShow) -> Asking[Fields]:
         except Problem as problem:
             if problem.kind is not FailKind.NOT_FOUND:
                 raise
-    for shower in (_member, _asset, _credit):
+    for shower in (_member, _group, _asset, _credit):
         try:
             return (yield from shower(source, text))
         except Problem as problem:
@@ -216,6 +233,13 @@ def _credit(source: Source, text: str) -> Fields:
     }
 
 
+@at_once
+def _group(source: Source, text: str) -> Fields:
+    value = group_fields(source.view, group_meant(source.view, text))
+    content = {name: one for name, one in value.items() if name not in ("id", "since_ms")}
+    return {"id": value["id"], "kind": "group", "time_ms": value["since_ms"], "content": content}
+
+
 def _job(source: Source, text: str) -> Asking[Fields]:
     value = yield from job_fields(source, job_meant(source.view, text))
     return {
@@ -252,6 +276,7 @@ SHOWN: dict[str, Shower] = {
     Kind.BLOCK.value: _block,
     Kind.MEMBER.value: _member,
     Kind.ASSET.value: _asset,
+    Kind.GROUP.value: _group,
     Kind.CREDIT.value: _credit,
     Kind.JOB.value: _job,
     Kind.CALL.value: _call,

@@ -14,6 +14,8 @@ Reader = Callable[[Source, Any], Asking[dict[str, Any]]]
 WHERE = {
     "asset.list": ("network", "assets"),
     "asset.show": ("network", "asset"),
+    "group.list": ("owning", "groups"),
+    "group.show": ("owning", "group"),
     "id.keys": ("keys", "keys"),
     "job.list": ("jobs", "listed"),
     "job.show": ("jobs", "shown"),
@@ -34,6 +36,7 @@ WHERE = {
     "network.show": ("network", "network"),
     "network.witnesses": ("motions", "witnesses"),
     "node.bound": ("network", "machines"),
+    "share.list": ("owning", "page"),
 }
 """Question -> (module of this package, function). Checked whole by a test."""
 

@@ -115,6 +115,22 @@ def post(tx: Overlay, hold_id: bytes, target: bytes, amounts: Sequence[int]) -> 
     return None
 
 
+def pay_out(tx: Overlay, hold_id: bytes, parts: Sequence[tuple[bytes, int]]) -> Refusal | None:
+    """Pay all of a hold of one line to several at once, and end it; the parts sum to it (SPEC A-4)."""
+    kept = tx.get(_hold_key(hold_id))
+    if kept is None:
+        return Refusal(reason=Reason.NO_SUCH_HOLD, detail="nothing is held here any more")
+    (line,) = kept["lines"]
+    if line["amount"] != sum(amount for _, amount in parts) or any(amount < 0 for _, amount in parts):
+        raise LocalError("what is paid out is all that is held")
+    _unhold(tx, kept["from"], line, line["amount"])
+    for target, amount in parts:
+        if amount:
+            create(tx, target, line["kind"], line["id"], amount)
+    tx.delete(_hold_key(hold_id))
+    return None
+
+
 def void(tx: Overlay, hold_id: bytes) -> Refusal | None:
     """Give what is left of a hold back to its owner and end it (SPEC A-5)."""
     kept = tx.get(_hold_key(hold_id))

@@ -12,7 +12,7 @@ from typing import Any
 from ledger.canonical import Value, digest, encode
 from ledger.errors import Reason, Refusal
 from ledger.form import ID, INTEGER_FORM, PLACE, List, Map, Text
-from ledger.operations import accounts, members
+from ledger.operations import accounts, parties
 from ledger.operations.operation import Context, Operation
 from ledger.operations.shares import check_acceptance, units_statement
 from ledger.state import Overlay, View
@@ -65,6 +65,11 @@ def asset_record(view: View, asset: bytes) -> dict[str, Any] | None:
     return record
 
 
+def put_asset(tx: Overlay, asset: bytes, record: dict[str, Any]) -> None:
+    """Write an asset's record."""
+    tx.put(b"asset/" + asset, record)
+
+
 def registration(op: dict[str, Any]) -> bytes:
     """What co-owners agree to before there is an asset: 32 bytes over all that is registered and the whole split (T-1).
 
@@ -89,8 +94,8 @@ def _register(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | No
         return Refusal(reason=AssetReason.OWNER_TWICE, detail="an owner is named twice")
     agreed = registration(op) if "owners" in op else b""
     for owner in owners:
-        if not members.is_member(tx, owner["member"]):
-            return Refusal(reason=Reason.NOT_A_MEMBER, detail="an owner is not a member")
+        if not parties.can_own(tx, owner["member"]):
+            return Refusal(reason=Reason.NOT_A_MEMBER, detail="an owner is no member and no group")
         if owner["member"] != context.author:
             refusal = check_acceptance(
                 tx, owner.get("accept"), agreed, context.author, owner["member"], owner["units"], context
@@ -106,7 +111,7 @@ def _register(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | No
         "registrant": context.author,
         "total": total,
     }
-    tx.put(b"asset/" + context.entry_id, record)
+    put_asset(tx, context.entry_id, record)
     return None
 
 
@@ -125,7 +130,7 @@ def _vouch(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
     if record.get("title") != op["title"] or context.author in vouched or len(vouched) == VOUCHED_MAX:
         return Refusal(reason=AssetReason.VOUCHED, detail="that paper is not the title, or it is vouched for already")
     record["vouched"] = sorted([*vouched, context.author])
-    tx.put(b"asset/" + op["asset"], record)
+    put_asset(tx, op["asset"], record)
     return None
 
 

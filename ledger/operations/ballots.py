@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.canonical import decode_own
 from ledger.charter import Limits
@@ -18,6 +18,9 @@ from ledger.errors import Refusal
 from ledger.form import Map
 from ledger.state import Overlay, View
 
+ALL_BP = 10_000
+HALF_BP = 5_000
+"""Ten-thousandths of all votes: more than half passes a motion, unless an asset's terms say otherwise (J-3, CO-2)."""
 _RECORDS_MAX = 8_192
 """Members whose first moment with a vote is remembered by the bytes of their record."""
 
@@ -35,20 +38,33 @@ class Stage(StrEnum):
     """Whoever opened it took it back."""
 
 
+class Decided(NamedTuple):
+    """When a motion passes, and which."""
+
+    motion: bytes
+    height: int
+    time_ms: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MotionKind:
     """One thing that members can decide."""
 
     form: Map
     """What the matter says besides its kind."""
-    judge: Callable[[View, dict[str, Any]], Refusal | None]
-    """Why the matter cannot be: asked at opening, and again before the vote that would pass it."""
-    carry_out: Callable[[Overlay, dict[str, Any], int], None] | None = None
-    """What happens with the vote that passes it, at this height; None where something else must follow."""
+    judge: Callable[[View, dict[str, Any], bytes], Refusal | None]
+    """Why the matter cannot be, given who opens it: asked at opening, and again before the vote that would pass it."""
+    carry_out: Callable[[Overlay, dict[str, Any], Decided], None] | None = None
+    """What happens with the vote that passes it; None where something else must follow."""
+
+    @property
+    def is_of_owners(self) -> bool:
+        """Whether the owners of an asset decide it, by their units, and not all members (CO-1)."""
+        return "asset" in self.form.required
 
 
 def motion_record(view: View, motion: bytes) -> dict[str, Any] | None:
-    """{able, by, matter, no, opened, stage, until, yes, about?, passed?, used?}, or None."""
+    """{able, by, matter, no, opened, stage, until, yes, about?, needs?, passed?, used?}, or None."""
     record: dict[str, Any] | None = view.get(b"motion/" + motion)
     return record
 
@@ -69,9 +85,14 @@ def votes_there_are(view: View, at_ms: int, limits: Limits) -> int:
     return sum(_counts(record, at_ms, limits) for _, record in view.raw_range(b"member/"))
 
 
-def has_passed(yes: int, able: int) -> bool:
-    """Whether so many yes are more than half of all votes there are (J-3)."""
-    return 2 * yes > able
+def has_passed(yes: int, able: int, needs_bp: int = HALF_BP) -> bool:
+    """Whether so many yes are all votes there are, or more than so many ten-thousandths of them: half (J-3, CO-2)."""
+    return yes >= yes_needed(able, needs_bp)
+
+
+def yes_needed(able: int, needs_bp: int = HALF_BP) -> int:
+    """How many yes pass a motion at least."""
+    return max(1, min(able, able * needs_bp // ALL_BP + 1))
 
 
 def motions_by(view: View, member: bytes) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from ledger.canonical import INTEGER_MAX
 from ledger.errors import Reason, Refusal
 from ledger.form import ID, Int, Map, Text
-from ledger.operations import accounts, members
+from ledger.operations import accounts, parties
 from ledger.operations.operation import Context, Operation
 from ledger.state import Overlay
 
@@ -49,8 +49,8 @@ def _issue(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
         return Refusal(reason=CreditReason.UNKNOWN, detail="there is no such credit")
     if credit["issuer"] != context.author:
         return Refusal(reason=CreditReason.NOT_ISSUER, detail="only its issuer issues a credit")
-    if not members.is_member(tx, op["to"]):
-        return Refusal(reason=Reason.NOT_A_MEMBER, detail="the receiver is not a member")
+    if not parties.can_own(tx, op["to"]):
+        return Refusal(reason=Reason.NOT_A_MEMBER, detail="the receiver is no member and no group")
     if credit["issued"] + op["amount"] > INTEGER_MAX:
         return Refusal(reason=Reason.TOO_MUCH, detail="a credit ends at 2^53 - 1 units ever issued")
     credit["issued"] += op["amount"]
@@ -60,13 +60,13 @@ def _issue(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
 
 
 def _pay(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
-    """R-3: what is free moves from the author to another member."""
+    """R-3: what is free moves from the author to another member or to a group."""
     if op["to"] == context.author:
         return Refusal(reason=CreditReason.TO_SELF, detail="nobody pays themselves")
     if tx.raw(b"credit/" + op["credit"]) is None:
         return Refusal(reason=CreditReason.UNKNOWN, detail="there is no such credit")
-    if not members.is_member(tx, op["to"]):
-        return Refusal(reason=Reason.NOT_A_MEMBER, detail="the receiver is not a member")
+    if not parties.can_own(tx, op["to"]):
+        return Refusal(reason=Reason.NOT_A_MEMBER, detail="the receiver is no member and no group")
     return accounts.move(tx, "credit", op["credit"], context.author, op["to"], op["amount"])
 
 
@@ -101,6 +101,7 @@ OPERATIONS = (
         name="credits.pay/1",
         form=Map({"amount": _AMOUNT, "credit": ID, "to": ID}, {"note": Text(140)}),
         apply=_pay,
+        for_groups=True,
     ),
     Operation(
         name="credits.redeem/1",

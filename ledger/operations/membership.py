@@ -16,7 +16,7 @@ from ledger.charter import NAME_BYTES_MAX, write_member
 from ledger.errors import Refusal
 from ledger.form import ID, MOMENT_MS, PLACE, Bytes, Flag, Map, Text, has_form
 from ledger.keys import is_admissible, member_id, next_root_hash
-from ledger.operations import accounts, members
+from ledger.operations import accounts, members, parties
 from ledger.operations.operation import Context, Operation, Role
 from ledger.operations.work_job import list_prefix
 from ledger.state import Overlay
@@ -44,6 +44,7 @@ class MembershipReason(StrEnum):
     IS_WITNESS = "member.is-witness"
     HAS_HELD = "member.has-held"
     HAS_OPEN_WORK = "member.has-open-work"
+    IN_GROUP = "member.in-group"
 
 
 _JOIN = Map(
@@ -295,6 +296,8 @@ def _leave(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
         return _refuse(MembershipReason.HAS_HELD, "something of yours is still held")
     if next(tx.raw_range(list_prefix(context.author, is_open=True)), None) is not None:
         return _refuse(MembershipReason.HAS_OPEN_WORK, "you are a party to work that has not ended")
+    if parties.is_in_a_group(tx, context.author):
+        return _refuse(MembershipReason.IN_GROUP, "you belong to a group that counts on you: leave it first")
     record = members.member_record(tx, context.author) or {}
     tx.put(b"member/" + context.author, {**record, "left": context.time_ms})
     return None

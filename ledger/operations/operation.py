@@ -74,6 +74,8 @@ class Operation:
     signer: Role = Role.WORKING
     statements: Statements | None = None
     """Every second consent inside, whose signatures are checked before the entry counts as includable (SPEC E-3)."""
+    for_groups: bool = False
+    """Whether a group may do it as well, by an act that enough of its members agreed to (SPEC GR-6)."""
     is_reserved: bool = False
     """Receipts and key rotations draw on a reserve beyond the daily allowance (SPEC E-6)."""
     whole: Map = field(init=False)

@@ -15,7 +15,7 @@ from ledger.errors import Reason, Refusal
 from ledger.form import ID, Map
 from ledger.keys import is_admissible
 from ledger.operations import members, witnesses
-from ledger.operations.ballots import MotionKind, Stage, motion_record, put_motion
+from ledger.operations.ballots import Decided, MotionKind, Stage, motion_record, put_motion
 from ledger.operations.operation import Context, Operation
 from ledger.state import Overlay, View
 from ledger.statement import STATEMENT, Statement, read_statement
@@ -58,7 +58,7 @@ def _statements(op: dict[str, Any]) -> list[Statement]:
     return [read_statement(PURPOSE, op["consent"], "consent")]
 
 
-def _may_sit(view: View, matter: dict[str, Any]) -> Refusal | None:
+def _may_sit(view: View, matter: dict[str, Any], by: bytes = b"") -> Refusal | None:
     """G-4, G-7: somebody who is a member and no witness, while there is room."""
     if not members.is_member(view, matter["member"]):
         return Refusal(reason=Reason.NOT_A_MEMBER, detail="a seat is given to a member")
@@ -70,7 +70,7 @@ def _may_sit(view: View, matter: dict[str, Any]) -> Refusal | None:
     return None
 
 
-def _may_rise(view: View, matter: dict[str, Any]) -> Refusal | None:
+def _may_rise(view: View, matter: dict[str, Any], by: bytes = b"") -> Refusal | None:
     """G-5, G-7: a witness, and not the last one."""
     if witnesses.voting_key_of(view, matter["member"]) is None:
         return _refuse(SeatReason.NOT_A_WITNESS, "this member is no witness")
@@ -79,9 +79,13 @@ def _may_rise(view: View, matter: dict[str, Any]) -> Refusal | None:
     return None
 
 
-def _rise(tx: Overlay, matter: dict[str, Any], height: int) -> None:
+def _rise(tx: Overlay, matter: dict[str, Any], decided: Decided) -> None:
     """G-5: the seat of a member whom `_may_rise` let go is empty from this block on."""
-    key = witnesses.voting_key_of(tx, matter["member"])
+    _empty(tx, matter["member"], decided.height)
+
+
+def _empty(tx: Overlay, member: bytes, height: int) -> None:
+    key = witnesses.voting_key_of(tx, member)
     assert key is not None, "judged before"
     witnesses.unseat(tx, key, height)
 
@@ -140,10 +144,9 @@ def _fresh_key(tx: Overlay, op: dict[str, Any], expected: dict[str, Value]) -> t
 
 def _resign(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
     """G-7, G-8: a witness gives the seat up; the last one cannot."""
-    matter = {"member": context.author}
-    if refusal := _may_rise(tx, matter):
+    if refusal := _may_rise(tx, {"member": context.author}):
         return refusal
-    _rise(tx, matter, context.height)
+    _empty(tx, context.author, context.height)
     return None
 
 

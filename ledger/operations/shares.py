@@ -11,7 +11,7 @@ from typing import Any
 
 from ledger.errors import Reason, Refusal
 from ledger.form import ID, INTEGER_FORM, MOMENT_MS, Bytes, Map, Text, has_form
-from ledger.operations import accounts, due, members
+from ledger.operations import accounts, due, members, parties
 from ledger.operations.operation import Context, DueContext, DueRule, Operation
 from ledger.state import Overlay, View
 from ledger.statement import STATEMENT, Statement, read_statement
@@ -55,8 +55,7 @@ def check_acceptance(
 ) -> Refusal | None:
     """H-2: the receiver's current key agreed to exactly this, not before used and not lapsed; marks it used."""
     if accept is None:
-        record = members.member_record(tx, target) or {}
-        if record.get("gifts") is True:
+        if parties.takes_gifts(tx, target):
             return None
         return Refusal(reason=ShareReason.NOT_ACCEPTED, detail="the receiver has not accepted")
     statement = units_statement(accept)
@@ -74,13 +73,13 @@ def check_acceptance(
 
 
 def _transfer(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
-    """H-1: free units move to a member who agreed."""
+    """H-1: free units move to a member or group that agreed."""
     if tx.raw(b"asset/" + op["asset"]) is None:
         return Refusal(reason=ShareReason.UNKNOWN_ASSET, detail="there is no such asset")
     if op["to"] == context.author:
         return Refusal(reason=ShareReason.TO_SELF, detail="these units are yours already")
-    if not members.is_member(tx, op["to"]):
-        return Refusal(reason=Reason.NOT_A_MEMBER, detail="the receiver is not a member")
+    if not parties.can_own(tx, op["to"]):
+        return Refusal(reason=Reason.NOT_A_MEMBER, detail="the receiver is no member and no group")
     refusal = check_acceptance(tx, op.get("accept"), op["asset"], context.author, op["to"], op["units"], context)
     if refusal is not None:
         return refusal
@@ -101,6 +100,7 @@ OPERATIONS = (
         name="shares.transfer/1",
         form=Map({"asset": ID, "to": ID, "units": INTEGER_FORM}, {"accept": STATEMENT, "note": Text(140)}),
         apply=_transfer,
+        for_groups=True,
         statements=_acceptance,
     ),
 )

@@ -13,7 +13,7 @@ from typing import Any
 from ledger.consensus.votes import faulty_max
 from ledger.keys import MemberId
 from ledger.operations import witnesses as seats
-from ledger.operations.ballots import motion_record
+from ledger.operations.ballots import HALF_BP, motion_record, yes_needed
 from ledger.state import View
 
 LISTED_MAX = 10_000
@@ -71,11 +71,13 @@ class Motion:
     passed_ms: int | None
     used_height: int | None
     """Where the seat that it gave was taken."""
+    needs_bp: int = HALF_BP
+    """It passes with more than so many ten-thousandths of all votes, or with all."""
 
     @property
     def yes_needed(self) -> int:
-        """How many yes pass it: more than half of all votes there are (SPEC J-3)."""
-        return self.able // 2 + 1
+        """How many yes pass it: more than half of all votes there are, or what an asset's terms say (J-3, CO-2)."""
+        return yes_needed(self.able, self.needs_bp)
 
 
 def witnesses(view: View) -> tuple[Sitting, ...]:
@@ -157,4 +159,5 @@ def _motion(identity: bytes, record: dict[str, Any]) -> Motion:
         until_ms=record["until"],
         passed_ms=record.get("passed"),
         used_height=record.get("used"),
+        needs_bp=record.get("needs", HALF_BP),
     )

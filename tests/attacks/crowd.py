@@ -21,6 +21,7 @@ from ledger.operations.seats import rekey_consent, seat_consent
 from ledger.operations.shares import ACCEPTANCE
 from ledger.operations.work_terms import PROPOSAL, TERMS
 from ledger.statement import STATEMENT, Statement, sign_statement
+from tests.attacks import owners
 from tests.ledger.town import DAY_MS, HOUR_MS, Person, Town, key
 
 WAITS = ("inspection_ms", "silence_ms", "void_after_ms")
@@ -57,6 +58,7 @@ OFTEN = [
         *["seat.accept/1"] * 2,
         *["membership.invite/1", "membership.join/1"] * 2,
     ],
+    *owners.OFTEN,
 ]
 
 
@@ -131,6 +133,8 @@ class Crowd:
             return self.dice.randbytes(32)
         if name == "title":
             return bytes(32)
+        if name in owners.KINDS and self.dice.random() < 0.9:
+            return self.dice.choice(owners.open_ids(self.town.state, name) or [bytes(32)])
         if name == "motion" and self.dice.random() < 0.9:
             return self.motion()
         if name == "job" and self.dice.random() < 0.8:
@@ -280,6 +284,12 @@ class Crowd:
                 issuer = (self.town.state.get(b"credit/" + fields["credit"]) or {}).get("issuer")
                 fields["amount"] = dice.choice((1, 10, INTEGER_MAX))
                 return next((one.working for one in self.people if one.id == issuer), signer)
+            case "motion.open/1" if fields["matter"]["kind"] in owners.DECISIONS and dice.random() < 0.7:
+                fields["until"] = self.town.now_ms + dice.choice((DAY_MS, 20 * DAY_MS))
+                return owners.decision(dice, self.town.state, self.people, fields["matter"], who).working
+            case "motion.vote/1" if dice.random() < 0.4:
+                fields["yes"] = dice.random() < 0.9
+                return owners.votes(dice, self.town.state, self.people, fields) or signer
             case "motion.open/1":
                 matter = {
                     "kind": dice.choice(("seat", "seat", "seat", "unseat")),
@@ -313,6 +323,8 @@ class Crowd:
                 fields |= {"to": target.id, "units": dice.choice((1, 2, INTEGER_MAX))}
                 accept = self.town.acceptance(0, 0, fields["units"], **changes, signer=target.working, to=target.id)
                 fields["accept"] = accept.to_value()
+            case _ if name.startswith(owners.NAMES):
+                return owners.fit(dice, self.town.state, self.town.now_ms, self.people, name, fields, who).working
             case _ if "job" in fields:
                 record = self.town.state.get(b"job/" + fields["job"]) or {}
                 parties = ("arbiter",) if name == "work.rule/1" else ("customer", "provider", "arbiter")
@@ -351,6 +363,8 @@ class Crowd:
         (block,) = step.blocks
         for entry, outcome in zip(block.entries, block.outcomes, strict=True):
             self.outcomes.add(f"{entry.name}: {outcome}")
+            if entry.name == "groups.act/1" and not outcome and town.state.raw(b"act/" + entry.id) is None:
+                self.outcomes.add(f"{entry.operation['act']['t']}: ")
             if not outcome and entry.name in ("credits.open/1", "assets.register/1"):
                 self.things.append(entry.id)
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.operations import accounts, witnesses
+from ledger.operations import accounts, rights, witnesses
+from ledger.operations.motions import KINDS
 from ledger.operations.registry import OPERATIONS
 from ledger.operations.work_job import job_from_value
+from ledger.queries import owner_ids
 from tests.attacks.crowd import Crowd
 
 STEPS = 200
@@ -30,7 +32,7 @@ def check_witnesses(crowd: Crowd) -> None:
 
 
 def check_sums(crowd: Crowd) -> None:
-    """Invariants 1 to 3: nothing was made or lost, and what is held is what holds say."""
+    """Invariants 1 to 3, U-1: nothing was made or lost, and what is held is what holds say."""
     state = crowd.town.state
     held: dict[tuple[bytes, str, bytes], int] = {}
     for _, hold in state.range(b"hold/"):
@@ -38,15 +40,19 @@ def check_sums(crowd: Crowd) -> None:
             at = (hold["from"], line["kind"], line["id"])
             held[at] = held.get(at, 0) + line["amount"]
     total: dict[tuple[str, bytes], int] = {}
-    for person in crowd.people:
-        for kind, thing, free, on_hold in accounts.holdings(state, person.id):
-            assert held.pop((person.id, kind, thing), 0) == on_hold
+    for owner in owner_ids(state):
+        for kind, thing, free, on_hold in accounts.holdings(state, owner):
+            assert held.pop((owner, kind, thing), 0) == on_hold
             total[kind, thing] = total.get((kind, thing), 0) + free + on_hold
     assert not any(held.values())
     for place, credit in state.range(b"credit/"):
         assert total.pop(("credit", place[7:]), 0) == credit["issued"] - credit["redeemed"]
     for place, asset in state.range(b"asset/"):
-        assert total.pop(("units", place[6:]), 0) == asset["total"]
+        assert total.pop(("units", place[6:]), 0) == (0 if "ended" in asset else asset["total"])
+        for right in rights.RIGHTS:
+            parts = dict(rights.parts(state, place[6:], right))
+            assert sum(parts.values()) == (0 if "ended" in asset else asset["total"])
+            assert all(part > 0 for part in parts.values())
     assert not total
     for place, record in state.range(b"job/"):
         job = job_from_value(place[4:], record)
@@ -59,6 +65,8 @@ def run(seed: int, steps: int = STEPS) -> Crowd:
     crowd.start()
     for _ in range(steps):
         crowd.step()
+    motions = [record for _, record in crowd.town.state.range(b"motion/") if record["stage"] == "passed"]
+    crowd.outcomes |= {f"decided {record['matter']['kind']}" for record in motions}
     check_sums(crowd)
     check_witnesses(crowd)
     return crowd
@@ -76,6 +84,8 @@ def test_the_crowd_gets_far_enough_to_mean_something() -> None:
     seen: set[str] = set()
     for seed in range(40):
         seen |= run(seed).outcomes
+    assert {f"decided {name}" for name, kind in KINDS.items() if kind.is_of_owners} - seen == set()
+    seen = {one for one in seen if ":" in one}
     applied = {one.partition(":")[0] for one in seen if one.endswith(": ")}
     refused = {one.partition(":")[0] for one in seen if not one.endswith(": ")}
     assert set(OPERATIONS) - applied == set()

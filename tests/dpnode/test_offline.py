@@ -48,7 +48,13 @@ def shown(amount: dict[str, Any]) -> tuple[int, str, str]:
 
 def test_every_question_marked_offline_has_an_answer_without_a_daemon() -> None:
     marked = {name for name, kind in all_questions().items() if kind.offline}
-    assert marked == set(WHERE) | {"ledger.verify", "ledger.export", "ledger.rebuild", "network.found"}
+    assert marked == set(WHERE) | {
+        "ledger.verify",
+        "ledger.export",
+        "ledger.rebuild",
+        "network.found",
+        "share.history",
+    }
     samples = {name: all_questions()[name] for name in WHERE}
     for kind in samples.values():
         needed = {"id": "x", "asset": "x"}
@@ -150,7 +156,7 @@ def test_the_journal_comes_in_pages_that_miss_nothing(village: Village) -> None:
 def test_an_unknown_family_names_those_there_are(village: Village) -> None:
     failed = village.fails(LedgerJournal(family="wrok"))
     assert failed.kind is FailKind.USAGE
-    assert "asset, credit, job, member, motion, share" in failed.sentence
+    assert "asset, credit, group, job, member, motion, share" in failed.sentence
 
 
 def test_blocks_come_newest_first_with_their_leader(village: Village) -> None:

@@ -10,13 +10,18 @@ from ledger.charter import Limits
 from ledger.errors import Reason
 from ledger.operations import work_stages
 from ledger.operations.assets import AssetReason
+from ledger.operations.co_owners import DecisionReason
 from ledger.operations.credits import CreditReason
 from ledger.operations.evidence import EvidenceReason
+from ledger.operations.groups import GroupReason
 from ledger.operations.membership import MembershipReason
 from ledger.operations.motions import KINDS, MotionReason
 from ledger.operations.registry import DUE, OPERATIONS
+from ledger.operations.rights import RightReason
 from ledger.operations.seats import SeatReason
+from ledger.operations.share_offers import OfferReason
 from ledger.operations.shares import ShareReason
+from ledger.operations.whole import WholeReason
 from ledger.operations.work_reasons import WorkReason
 from tests.ledger.test_chain import HISTORY
 
@@ -68,6 +73,7 @@ def test_every_code_that_can_stand_in_a_block_stands_in_the_tables() -> None:
     families = (
         *(Reason, MembershipReason, CreditReason, AssetReason, ShareReason, WorkReason),
         *(MotionReason, SeatReason, EvidenceReason),
+        *(GroupReason, OfferReason, RightReason, DecisionReason, WholeReason),
     )
     codes = {reason.value for family in families for reason in family} - NOT_IN_BLOCKS
     assert {code for code in codes if f"`{code}`" not in SPEC} == set()

@@ -83,6 +83,7 @@ def operations(town: Town) -> dict[str, tuple[SigningKey, dict[str, Any]]]:
         "work.dispute/1": (ada.working, {"evidence": [thing], "job": job, "reason": note}),
         "work.rule/1": (Person(2).working, {"job": job, "provider_bp": 6_667}),
         **of_witnesses(town, job),
+        **of_owners(job),
     }
 
 
@@ -106,6 +107,45 @@ def of_witnesses(town: Town, motion: bytes) -> dict[str, tuple[SigningKey, dict[
             ben.working,
             {name: vote(town, ada.voting, kind).to_value() for name, kind in votes.items()},
         ),
+    }
+
+
+def of_owners(other: bytes) -> dict[str, tuple[SigningKey, dict[str, Any]]]:
+    """A form of every operation by which things are owned together, and an act of a group."""
+    ada, ben, asset, until = Person(0), Person(1), b"c" * 32, START_MS + DAY_MS
+    people = [{"member": ada.id, "weight": 1}, {"member": ben.id, "weight": 1_000_000}]
+    part = {"name": "east", "owners": [{"member": ben.id, "units": 4}], "units": 4}
+    matter = {"asset": asset, "kind": "partition", "parts": [part, {**part, "about": "two\nlines", "serial": "7"}]}
+    return {
+        "groups.found/1": (ada.working, {"gifts": False, "members": people, "name": "mañana", "needed": 2}),
+        "groups.join/1": (ben.working, {"group": other, "version": 1}),
+        "groups.leave/1": (ben.working, {"group": other}),
+        "groups.change/1": (
+            ada.working,
+            {"ask": people, "gifts": True, "name": "mill", "needed": 3, "remove": [ben.id]},
+        ),
+        "shares.offer/1": (
+            ada.working,
+            {"asset": asset, "note": "mañana", "to": other, "units": 4, "until": until},
+        ),
+        "shares.take/1": (ben.working, {"offer": other}),
+        "shares.bid/1": (
+            ben.working,
+            {"amount": INTEGER_MAX, "asset": asset, "credit": other, "note": "mañana", "until": until},
+        ),
+        "shares.withdraw/1": (ada.working, {"offer": other}),
+        "shares.lend/1": (
+            ada.working,
+            {"asset": asset, "note": "mañana", "right": "use", "to": ben.id, "units": 4, "until": until},
+        ),
+        "shares.return/1": (ben.working, {"lent": other}),
+        "shares.static/1": (ben.working, {"asset": asset, "static": True}),
+        "groups.act/1": (
+            ada.working,
+            {"act": {"matter": matter, "t": "motion.open/1", "until": until}, "group": other, "until": until},
+        ),
+        "groups.agree/1": (ben.working, {"act": other}),
+        "groups.disagree/1": (ben.working, {"act": other}),
     }
 
 

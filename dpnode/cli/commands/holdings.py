@@ -1,4 +1,4 @@
-"""`dpnode credit`, `dpnode asset`, `dpnode share`: money, things, and fractions of things."""
+"""`dpnode credit`, and the plain commands of `dpnode asset` and `dpnode share`: money, things, fractions of things."""
 
 from collections.abc import Iterator, Sequence
 
@@ -77,10 +77,12 @@ def issue(run: Run, amount: str, member: str | None, note: str, wait_ms: int) ->
 @click.argument("member")
 @click.argument("amount", type=AMOUNT)
 @click.option("--note", default="")
+@click.option("--as", "group", metavar="GROUP", help="In the name of this group of yours.")
 @wait_option
-def pay(run: Run, member: str, amount: str, note: str, wait_ms: int) -> None:
-    """Pay a member."""
-    run.ask(CreditPay(member=member, amount=amount, note=note, wait_ms=wait_ms, dry_run=run.dry_run), _written)
+def pay(run: Run, member: str, amount: str, note: str, group: str | None, wait_ms: int) -> None:
+    """Pay a member or group."""
+    question = CreditPay(member=member, amount=amount, note=note, group=group, wait_ms=wait_ms, dry_run=run.dry_run)
+    run.ask(question, _written)
 
 
 @command("redeem", example='dpnode credit redeem "50.00 EUR"', writes=True)
@@ -186,10 +188,25 @@ def _asset(value: Fields) -> Iterator[Block]:
         ("Since", "since_ms", shapes.when),
         ("Title", "title", str),
         ("Place", "place", str),
+        ("Static owners", "static", _parties),
+        ("To use", "uses", "; ".join),
+        ("Decisions need", "terms", _terms),
+        ("Repair agreed", "repair_ms", shapes.when),
+        ("Sold whole", "sold_ms", shapes.when),
+        ("Divided", "ended_ms", shapes.when),
+        ("Into", "parts", shapes.listed),
+        ("Part of", "whole", shapes.ident),
     )
+    for bid in value.get("bids", []):
+        yield Note(text=f"{shapes.party(bid['from'])} bids {shapes.amount(bid['amount'])} for all of it: {bid['id']}")
 
 
-asset_command = family("asset", "Register and look at assets.", register, list_assets, show)
+def _parties(value: Sequence[Fields]) -> str:
+    return ", ".join(shapes.party(one) for one in value)
+
+
+def _terms(value: Fields) -> str:
+    return ", ".join(f"{kind} {needed}" for kind, needed in value.items())
 
 
 @command(
@@ -204,12 +221,12 @@ asset_command = family("asset", "Register and look at assets.", register, list_a
 @wait_option
 def transfer(run: Run, asset: str, member: str, units: Units, note: str, wait_ms: int) -> None:
     """Offer units of an asset to a member, who accepts them with 'share accept'."""
-    count = units.count if units.basis_points is None else _part(run, asset, units.basis_points)
+    count = units.count if units.basis_points is None else part_of_asset(run, asset, units.basis_points)
     question = ShareTransfer(asset=asset, member=member, units=count, note=note, wait_ms=wait_ms, dry_run=run.dry_run)
     run.ask(question, _written)
 
 
-def _part(run: Run, asset: str, basis_points: int) -> int:
+def part_of_asset(run: Run, asset: str, basis_points: int) -> int:
     """So many basis points of all units of an asset; raises `Problem` where that is no whole number of them."""
     total = int(run.value_of(AssetShow(id=asset))["total"])
     units, rest = divmod(total * basis_points, 10_000)
@@ -238,6 +255,3 @@ def _offered(value: Fields) -> Iterator[Block]:
         rows=value.get("offers", []),
         empty="No shares are offered to you.",
     )
-
-
-share_command = family("share", "Transfer and accept shares of assets.", transfer, accept)

@@ -40,10 +40,12 @@ def open_motion(run: Run, kind: str, member: str, about: str, lasts_ms: int, wai
 @command("vote", example="dpnode motion vote motion-k3q7m2aa yes", writes=True)
 @click.argument("motion")
 @click.argument("said", type=click.Choice(("yes", "no")))
+@click.option("--as", "group", metavar="GROUP", help="In the name of this group of yours.")
 @wait_option
-def vote(run: Run, motion: str, said: str, wait_ms: int) -> None:
+def vote(run: Run, motion: str, said: str, group: str | None, wait_ms: int) -> None:
     """Say yes or no to an open motion; the other word changes your vote."""
-    run.ask(MotionVote(id=motion, yes=said == "yes", wait_ms=wait_ms, dry_run=run.dry_run), _motion)
+    question = MotionVote(id=motion, yes=said == "yes", group=group, wait_ms=wait_ms, dry_run=run.dry_run)
+    run.ask(question, _motion)
 
 
 @command("withdraw", example="dpnode motion withdraw motion-k3q7m2aa", writes=True)

@@ -23,8 +23,9 @@ FAMILIES = {
     "motion": "dpnode.control.questions.motion",
     "witness": "dpnode.control.questions.witness",
     "credit": "dpnode.control.questions.holdings",
-    "asset": "dpnode.control.questions.holdings",
-    "share": "dpnode.control.questions.holdings",
+    "asset": "dpnode.control.questions.owning",
+    "group": "dpnode.control.questions.owning",
+    "share": "dpnode.control.questions.owning",
 }
 """The part of a question's name before the dot -> the module that defines it."""
 

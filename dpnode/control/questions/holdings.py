@@ -35,11 +35,13 @@ class CreditIssue(Question):
 
 @question("credit.pay")
 class CreditPay(Question):
-    """Pay a member out of what is free."""
+    """Pay a member or group out of what is free."""
 
     member: str
     amount: str
     note: str = ""
+    group: str | None = None
+    """In whose name; one's own where absent."""
     wait_ms: int = WAIT_MS
     dry_run: bool = False
 

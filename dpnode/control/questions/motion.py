@@ -27,6 +27,8 @@ class MotionVote(Question):
 
     id: str
     yes: bool
+    group: str | None = None
+    """In whose name; only co-owners' motions have votes of groups."""
     wait_ms: int = WAIT_MS
     dry_run: bool = False
 

@@ -48,7 +48,10 @@ def test_every_command_that_is_promised_exists() -> None:
     ledger rebuild; ledger export; ledger prove balance; ledger prove share; ledger prove entry; ledger snapshot;
         ledger check; network charter;
     credit open; credit issue; credit pay; credit redeem; asset register; asset list;
-    asset show; share transfer; share accept; config check; network members; network uninvite; network invitations"""
+    asset show; asset decide; share list; share transfer; share accept; share offer; share take; share withdraw;
+    share history; share lend; share return; share static; share bid; group found; group join; group list; group show;
+    group agree; group disagree; group change; group leave; config check; network members;
+    network uninvite; network invitations"""
     assert {tuple(one.split()) for one in promised.split(";")} == set(LEAVES)
 
 
@@ -77,9 +80,11 @@ def test_every_command_has_help_home_json_and_an_example_that_parses(
 WRITING = """init; id words; id certify; id revoke; id rotate; id machine add; id machine
     remove; network return; network found; network invite; network uninvite; network join; up; down; clock; cap add;
     cap remove; cap import; job call; job award; job counter; job progress; job deliver; job receive; job claim; job
-    cancel; job fail; job dispute; job rule; inbox approve; inbox refuse; ledger rebuild; ledger export; credit open;
-    credit issue; credit pay; credit redeem; asset register; share transfer; share accept; motion open; motion
-    vote; motion withdraw; witness accept; witness resign; witness rekey"""
+    cancel; job fail; job dispute; job rule; inbox approve; inbox refuse; ledger rebuild; ledger export; credit open; credit issue;
+    credit pay; credit redeem; asset register; asset decide; share transfer; share accept; share offer; share take;
+    share withdraw; share lend; share return; share static; share bid; group found; group join; group agree; group
+    disagree; group change; group leave; motion open; motion vote; motion
+    withdraw; witness accept; witness resign; witness rekey"""
 
 
 def test_exactly_the_commands_that_write_have_a_dry_run() -> None:

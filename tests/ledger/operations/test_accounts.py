@@ -131,3 +131,15 @@ def test_what_only_a_bug_can_cause_is_our_own_mistake() -> None:
     tx.put(b"hold/" + HOLD, {"from": ADA, "lines": [line(2)]})
     with pytest.raises(LocalError):
         accounts.void(tx, HOLD)
+
+
+def test_a_hold_is_paid_out_to_several_at_once_and_whole() -> None:
+    """A-4, A-5."""
+    tx = rich()
+    assert accounts.hold(tx, HOLD, ADA, [line(70)]) is None
+    with pytest.raises(LocalError):
+        accounts.pay_out(tx, HOLD, [(BEN, 60)])
+    assert accounts.pay_out(tx, HOLD, [(BEN, 40), (ADA, 30), (b"c" * 32, 0)]) is None
+    assert (all_of(tx, ADA), all_of(tx, BEN), all_of(tx, b"c" * 32)) == ((60, 0), (40, 0), (0, 0))
+    again = accounts.pay_out(tx, HOLD, [])
+    assert again is not None and again.reason is Reason.NO_SUCH_HOLD

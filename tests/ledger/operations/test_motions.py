@@ -253,4 +253,6 @@ def test_a_matter_of_another_form_stands_in_no_block(matter: Any) -> None:
 def test_every_stage_of_a_motion_and_every_kind_is_known() -> None:
     """J-1: a kind or stage that is added shows here."""
     assert [stage.value for stage in Stage] == ["open", "passed", "ended", "withdrawn"]
-    assert set(KINDS) == {"seat", "unseat"}
+    of_owners = {"operator", "partition", "repair", "sell", "terms", "uses"}
+    assert set(KINDS) == {"seat", "unseat"} | of_owners
+    assert {name for name, kind in KINDS.items() if kind.is_of_owners} == of_owners
