@@ -80,7 +80,8 @@ def test_every_command_has_help_home_json_and_an_example_that_parses(
 WRITING = """init; id words; id certify; id revoke; id rotate; id machine add; id machine
     remove; network return; network found; network invite; network uninvite; network join; up; down; clock; cap add;
     cap remove; cap import; job call; job award; job counter; job progress; job deliver; job receive; job claim; job
-    cancel; job fail; job dispute; job rule; inbox approve; inbox refuse; ledger rebuild; ledger export; credit open; credit issue;
+    cancel; job fail; job dispute; job rule; inbox approve; inbox refuse; ledger rebuild; ledger export; credit open;
+    credit issue;
     credit pay; credit redeem; asset register; asset decide; share transfer; share accept; share offer; share take;
     share withdraw; share lend; share return; share static; share bid; group found; group join; group agree; group
     disagree; group change; group leave; motion open; motion vote; motion
