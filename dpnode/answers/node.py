@@ -99,7 +99,7 @@ def reminders(node: Node) -> list[str]:
     if node.late is not None:
         return lines
     if node.parts is None:
-        begin = "no network yet: `dpnode network found NAME`, or `dpnode network join INVITATION`"
+        begin = "no network yet: `dpnode network found NAME`, `join INVITATION`, or with your words `return TICKET`"
         lines.append(lost(node.home) or begin)
         return lines
     if node.core.ledger.anchor.is_missed:

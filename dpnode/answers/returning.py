@@ -60,6 +60,7 @@ async def come_back(node: Node, question: IdReturn, responder: Responder) -> Ans
     if question.dry_run:
         return Done(value={"dry_run": True, "network": {"id": show_id(Kind.NETWORK, ticket.network)}})
     assert node.net is not None
+    held_up = "reaching the machine of the ticket"
     with trio.move_on_after(question.wait_ms / 1000):
         await responder.progress({"text": "dialling the machine of the ticket"})
         try:
@@ -68,14 +69,18 @@ async def come_back(node: Node, question: IdReturn, responder: Responder) -> Ans
             raise Problem(FailKind.FAILED, f"{WHOSE} cannot be reached: {problem}") from problem
         root, welcome = await _welcomed(node, ticket, question.entropy)
         founded = Founded(charter=welcome.charter, signatures=welcome.signatures)
+        held_up = "fetching the ledger"
         first = await first_of(node, founded, ticket, responder, snapshot=question.snapshot, whole=question.whole)
         await responder.progress({"text": f"asking {welcome.charter.name} to record this machine's keys"})
+        held_up = "waiting for the witnesses to record this machine's keys"
         height = await _recorded(node, ticket, root, welcome, question.alone)
+        held_up = "fetching the ledger"
         await take_up(node, founded, ticket, height, responder, first)
         value = entered(node, founded, node.core.chain.head.height, False)
-        value["member"] = party(node.core.chain.state, node.identity.member)
+        value |= {"member": party(node.core.chain.state, node.identity.member), "alone": question.alone}
         return Done(value=value)
-    raise Problem(FailKind.TIMED_OUT, "coming back took too long: give the same command again, it goes on from there")
+    said = f"coming back took too long, {held_up}"
+    raise Problem(FailKind.TIMED_OUT, f"{said}: give the same command again, it goes on from there")
 
 
 async def _welcomed(node: Node, ticket: Ticket, entropy: bytes) -> tuple[SigningKey, Welcome]:

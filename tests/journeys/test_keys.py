@@ -146,6 +146,21 @@ def test_who_lost_everything_ends_it_all_before_coming_in(town: tuple[Street, No
     assert new.ask(CreditPay(member="ada", amount="1 EUR"))["binding"] == "final"
 
 
+def test_who_comes_back_while_the_witness_is_away_is_told_what_it_waits_for_and_goes_on_later(
+    town: tuple[Street, Node, Node, Node],
+) -> None:
+    street, ada, bob, cleo = town
+    new = restored(street, bob)
+    new.up()
+    where = ticket(cleo)
+    ada.kill()
+    said = new.refuses(IdReturn(ticket=where, entropy=new.entropy, wait_ms=3_000)).sentence
+    assert "waiting for the witnesses to record this machine's keys" in said and "goes on from there" in said
+    ada.up()
+    until(lambda: cleo.status()["pending"] == 0, "the first entry of the way back to become final")
+    assert new.ask(IdReturn(ticket=where, entropy=new.entropy))["binding"] == "final"
+
+
 async def test_an_entry_of_a_revoked_key_is_taken_from_nobody_who_carries_it(
     town: tuple[Street, Node, Node, Node],
 ) -> None:

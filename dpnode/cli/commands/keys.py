@@ -261,7 +261,7 @@ def _returned(value: Fields) -> Iterator[Block]:
         ("Height", "height", shapes.count),
         ("Binding", "binding", str),
     )
-    if not value.get("dry_run"):
+    if not value.get("dry_run") and not value.get("alone"):
         yield Note(text="If your old machine was lost or stolen, end its key now: dpnode id keys, dpnode id revoke KEY")
 
 

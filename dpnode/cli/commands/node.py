@@ -148,7 +148,7 @@ def _up(value: Fields) -> Iterator[Block]:
     if value.get("lost"):
         yield Note(text=f"! {value['lost']}")
     elif not value.get("network"):
-        yield Note(text="No network yet: 'dpnode network found' or 'dpnode network join'.")
+        yield Note(text="No network yet: 'dpnode network found' or 'join', or 'return' with your 24 words.")
 
 
 @command("down", example="dpnode down", writes=True)
