@@ -17,7 +17,7 @@ from typing import Any
 import trio
 
 from config.settings import Settings
-from dpnode.answers.capability import reload_offers
+from dpnode.answers.capability import keep_offered, reload_offers
 from dpnode.answers.guests import answer_guest
 from dpnode.answers.network import addresses_of
 from dpnode.answers.registry import answer
@@ -376,7 +376,8 @@ class _Daemon:
         node = self._node
         assert node.parts is not None and node.net is not None
         node.driver = Driver(node.core, node.store, node.net, self._seat.book, node.tell, node.negotiated, node.space)
-        for run in (node.driver.run, self._read_rest, self._keep_seat, lambda: check_signatures(node)):
+        beside = (self._read_rest, self._keep_seat, partial(check_signatures, node), partial(keep_offered, node))
+        for run in (node.driver.run, *beside):
             self._nursery.start_soon(self._damage.work, run)
         await node.driver.give(Reachable(addresses=tuple(addresses_of(node))))
         own = reload_offers(node)

@@ -102,6 +102,8 @@ class Node:
         """Set by the daemon: notify a person, fetch files."""
         self.reminders: list[str] = []
         """Sentences found at the start, such as an offer file that is broken."""
+        self.credits_read: frozenset[str] = frozenset()
+        """Every way to write a credit when the offer files were last read."""
         self.alarms: list[str] = []
         """What must not be overlooked: shown first in `status`, the newest last. Of these `recall_alarms` brings
         back after a start what is kept until its owner has seen it."""

@@ -52,8 +52,21 @@ def reload_offers(node: Node) -> dict[str, OwnOffer]:
     parts = node.assembled
     folder = read_folder(node.home, parts.catalogue, node.core.chain.state)
     node.reminders = list(folder.problems)
+    node.credits_read = frozenset(credits_known(node.core.chain.state))
     parts.offers.offers = {name: one.offer for name, one in folder.offers.items()}
     return dict(folder.offers)
+
+
+async def keep_offered(node: Node) -> None:
+    """While a file of ours is not offered: read the folder again once there is a credit that it may be priced in.
+
+    A home that is fetching the ledger anew knows no credit at first.
+    """
+    while True:
+        moved = node.moved
+        if node.reminders and node.credits_read != frozenset(credits_known(node.core.chain.state)):
+            await _advertise(node)
+        await moved.wait()
 
 
 async def _advertise(node: Node) -> dict[str, OwnOffer]:

@@ -7,7 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import trio
 
+from dpnode.answers.capability import keep_offered, reload_offers
 from dpnode.control.questions.capability import (
     CapabilityAdd,
     CapabilityImport,
@@ -44,6 +46,18 @@ def written(folder: Path, text: str = PRINTER, name: str = "printer.toml") -> st
     path = folder / name
     path.write_text(text)
     return str(path)
+
+
+async def test_an_offer_priced_in_a_credit_that_comes_later_is_offered_then(grown: Grown) -> None:
+    async with running(grown.home) as ada, trio.open_nursery() as nursery:
+        written(grown.home.offers)
+        assert reload_offers(ada) == {} and "EUR" in ada.reminders[0]
+        nursery.start_soon(keep_offered, ada)
+        await asked(ada, CreditOpen(symbol="EUR", redeemable="bread"))
+        await until(ada, lambda: not ada.reminders)
+        assert list(ada.assembled.offers.offers) == ["Desk printer"]
+        await until(ada, lambda: ada.core.directory.directory.advert(ada.identity.member) is not None)
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_capability_is_added_listed_shown_and_removed(grown: Grown, tmp_path: Path) -> None:
