@@ -15,6 +15,7 @@ from typing import Any
 from ledger.canonical import Value, decode, digest, encode
 from ledger.chain import Chain
 from ledger.charter import Charter, check_founding, read_charter
+from ledger.consensus.votes import faulty_max
 from ledger.entry import Entry, entry_to_value, sign_entry
 from ledger.errors import Refusal, RemoteError
 from ledger.fold import last_sequence, operation_of
@@ -261,7 +262,8 @@ def restoring_entries(
 
     Args:
         is_alone: every other key and machine is lost and ends; first the keys, or a thief could bind machine after
-            machine until there is no room for ours (M-7).
+            machine until there is no room for ours (M-7). The machines end after ours is bound, as far as there is
+            room: one of them may be a witness's, and nothing of ours could become final without it.
     """
     own = peer_id_of(card.machine.key)
     lost_keys = [key for key in welcome.keys if is_alone and key != working.public]
@@ -271,7 +273,7 @@ def restoring_entries(
     if working.public not in welcome.keys:
         by_root.append(certifying(card))
     if own not in welcome.peers:
-        by_key.append(binding(card))
+        by_key.insert(max(0, len(welcome.peers) + 1 - KEYS_MAX), binding(card))
     first = welcome.keys.get(working.public, 0) + 1
     return [
         *(sign_entry(root, card.network, welcome.next_number + i, until_ms, one) for i, one in enumerate(by_root)),
@@ -321,6 +323,12 @@ def read_return(chain: Chain, data: bytes, guest: PeerId, host: PeerId) -> Retur
         raise Declined("another root key has taken this one's place")
     if kind == "restore" and not _is_way_back(chain, entry, value["root"], member, guest):
         raise Declined("that entry is no way back for this member and machine")
+    if kind == "restore" and _would_stop_all(chain, entry, member):
+        raise Declined(
+            f"this member is one of {len(chain.witnesses)} witnesses of whom none may be missing, and ending its "
+            "machine could stop the network for good: come back without ending the others, take the seat with a new "
+            "voting key, and end them after that"
+        )
     return ReturnRequest(
         kind=kind,
         member=member,
@@ -344,6 +352,12 @@ def _is_way_back(chain: Chain, entry: Entry | None, root: bytes, member: MemberI
     if entry.name != "membership.machine/1":
         return False
     return peer_id_of(read_statement("peer", entry.operation["machine"]).key) == guest
+
+
+def _would_stop_all(chain: Chain, entry: Entry | None, member: MemberId) -> bool:
+    """Whether it ends a machine of a witness without whom nothing becomes final: nobody would listen to it any more."""
+    is_needed = chain.place_of(member) is not None and faulty_max(len(chain.witnesses)) == 0
+    return is_needed and entry is not None and entry.name == "membership.unbind/1"
 
 
 def stands_already(chain: Chain, request: ReturnRequest, guest: PeerId) -> bool:
