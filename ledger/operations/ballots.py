@@ -95,9 +95,9 @@ def yes_needed(able: int, needs_bp: int = HALF_BP) -> int:
     return max(1, min(able, able * needs_bp // ALL_BP + 1))
 
 
-def motions_by(view: View, member: bytes) -> int:
-    """How many motions a member has whose end has not come, those decided or withdrawn included (J-1)."""
-    return sum(1 for _ in view.raw_range(_by(member)))
+def motions_by(view: View, member: bytes) -> list[bytes]:
+    """A member's motions whose end has not come, those decided or withdrawn included (J-1)."""
+    return [key[len(_by(member)) :] for key, _ in view.raw_range(_by(member))]
 
 
 def note_motion(tx: Overlay, member: bytes, motion: bytes) -> None:

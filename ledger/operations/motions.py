@@ -59,8 +59,10 @@ def _open(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
     may_vote = context.author in weights if kind.is_of_owners else has_vote(tx, context.author, now_ms, limits)
     if not may_vote:
         return _refuse(MotionReason.NO_VOTE, "who has no vote yet opens no motion")
-    if motions_by(tx, context.author) >= limits.motions_open:
-        return _refuse(MotionReason.TOO_MANY, f"you have {limits.motions_open} motions whose end has not come")
+    if len(own := motions_by(tx, context.author)) >= limits.motions_open:
+        next_ms = min(record["until"] for one in own if (record := motion_record(tx, one)) is not None)
+        detail = f"you have {len(own)} motions whose end has not come, decided ones among them; the next is at {next_ms}"
+        return _refuse(MotionReason.TOO_MANY, detail)
     if not now_ms < op["until"] <= now_ms + limits.motion_ms:
         return _refuse(MotionReason.LENGTH, "a motion ends after now, within the charter's time")
     if refusal := co_owners.judge_voices(weights) or kind.judge(tx, matter, context.author):

@@ -174,7 +174,7 @@ def test_a_quiet_network_ends_a_motion_by_itself() -> None:
     assert record(town, open_one)["stage"] == "ended"
     assert record(town, passed_one)["stage"] == "passed"
     assert due.next_ms(town.state) is None
-    assert ballots.motions_by(town.state, Person(0).id) == 0
+    assert ballots.motions_by(town.state, Person(0).id) == []
 
 
 def test_a_member_has_few_motions_whose_end_has_not_come() -> None:
