@@ -61,7 +61,7 @@ def _open(tx: Overlay, op: dict[str, Any], context: Context) -> Refusal | None:
         return _refuse(MotionReason.NO_VOTE, "who has no vote yet opens no motion")
     if len(own := motions_by(tx, context.author)) >= limits.motions_open:
         next_ms = min(record["until"] for one in own if (record := motion_record(tx, one)) is not None)
-        detail = f"you have {len(own)} motions whose end has not come, decided ones among them; the next is at {next_ms}"
+        detail = f"you have {len(own)} motions whose end has not come, decided ones among them; the next: {next_ms}"
         return _refuse(MotionReason.TOO_MANY, detail)
     if not now_ms < op["until"] <= now_ms + limits.motion_ms:
         return _refuse(MotionReason.LENGTH, "a motion ends after now, within the charter's time")
