@@ -110,6 +110,7 @@ class _Daemon:
         self._snapshots: SnapshotRoom
         self._bringing: dict[bytes, tuple[str, ...]] = {}
         """Whose machines bring the ledger, as long as it does not hold here that we are a member, or was begun anew."""
+        self._way_in: dict[bytes, tuple[str, ...]] = {}
 
     async def run(self) -> None:
         """The whole life of the node; raises `Problem` alone, however deep in the nurseries it arose."""
@@ -236,9 +237,9 @@ class _Daemon:
         if node.parts is None or node.founded is None:
             return
         net.announce(node.founded.charter.network.hex()[:16])
-        for record in node.core.directory.records.all():
-            net.keep(PeerId(record.peer), record.addresses)
-        for machine, addresses in self._bringing.items():
+        # Whom we came in by tells its record within minutes (P-40); until then it is where it was when we came.
+        ways = self._way_in | {record.peer: record.addresses for record in node.core.directory.records.all()}
+        for machine, addresses in (ways | self._bringing).items():
             net.keep(PeerId(machine), addresses)
         for peer, where in known_peers(self._settings):
             net.keep(peer, [where])
@@ -349,6 +350,8 @@ class _Daemon:
         found = read_introducer(meta)
         if found is not None and member_of_peer(chain.state, node.core.me.peer) is None:
             self._bringing[found[0]] = found[1]
+        elif found is not None and member_of_peer(chain.state, found[0]) is not None:
+            self._way_in = {found[0]: found[1]}
         self._bringing |= known_ways(meta, chain.head.height, known_peers(self._settings))
         node.gate.introducers |= self._bringing.keys()
         node.parts.core.introducers |= node.gate.introducers

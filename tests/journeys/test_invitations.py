@@ -22,7 +22,7 @@ from dpnode.control.questions.node import Down, Peers, Status
 from dpnode.errors import FailKind, Problem
 from dpnode.identity.words import root_seed
 from protocol.joining import read_invitation, write_invitation
-from tests.journeys.nodes import Node, Street, level, street, until
+from tests.journeys.nodes import Node, Street, free_port, level, street, until
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +190,18 @@ def test_a_join_cut_off_by_kill_9_is_finished_with_the_same_invitation_or_refuse
     bob.join(invitation)
     until(lambda: level(ada, bob), "the same ledger")
     assert bob.reads(LedgerStatus())["members"] == 2
+
+
+def test_who_has_just_joined_finds_whom_it_came_in_by_again_though_nobody_can_dial_it(alone: Street) -> None:
+    """As behind a router: where the others look for it, nobody answers, and no record has been told yet (P-40)."""
+    ada, bob = alone.node("ada"), alone.node("bob")
+    alone.network(ada)
+    bob.up()
+    bob.join(ada.invite())
+    bob.kill()
+    bob.settle({"network": {"listen": [f"/ip4/127.0.0.1/tcp/{free_port()}"]}})
+    bob.up()
+    until(lambda: bob.sees(ada), "the one that let it in")
 
 
 def test_a_guest_accepts_no_history_without_the_block_that_its_invitation_names() -> None:
