@@ -39,6 +39,7 @@ from dpnode.identity.words import root_seed
 from dpnode.paths import Home
 from dpnode.process import main
 from dpnode.shelf import founding_commit
+from tests.journeys.wires import enter
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLES = PROJECT / "config" / "samples"
@@ -54,8 +55,10 @@ _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["dpnode.daemon", "dpnode.net.supervise", "dpnode.net.room", "dpnode.process"])
 
 
-def _serve(home: str, report: Any) -> None:
+def _serve(home: str, report: Any, namespace: str) -> None:
     """A daemon's whole life, in the forked process."""
+    if namespace:
+        enter(namespace)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.environ.pop("DPNODE_HOME", None)
     sys.exit(main(["--home", home, "--report-to", str(os.dup(report.fileno()))]))
@@ -78,6 +81,8 @@ class Node:
         self.name = name
         self.home = Home(root=root)
         self.entropy = b""
+        self.namespace = ""
+        """The network namespace its daemon runs in; empty: this process's own."""
         self._process: Any = None
         self._report: Any = None
 
@@ -124,7 +129,7 @@ class Node:
         """Start the daemon without waiting for it."""
         assert self._process is None, f"{self.name} runs already"
         reading, writing = _forks.Pipe(duplex=False)
-        self._process = _forks.Process(target=_serve, args=(str(self.home.root), writing), daemon=True)
+        self._process = _forks.Process(target=_serve, args=(str(self.home.root), writing, self.namespace), daemon=True)
         self._process.start()
         writing.close()
         self._report = reading
