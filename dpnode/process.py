@@ -23,7 +23,7 @@ from dpnode.paths import Home, find_home
 
 log = logging.getLogger("dpnode.process")
 
-GARBAGE_OBJECTS = 10_000
+GARBAGE_OBJECTS = 30_000
 """New objects before garbage is looked for: those of a range of blocks die by themselves, few MB where not."""
 GARBAGE_ROUNDS = (20, 20)
 """Rounds before what survived one, and before everything, is searched again: what lives longer here rarely dies."""
