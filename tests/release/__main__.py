@@ -90,8 +90,8 @@ def _write(jobs: dict[Gate, list[Job]], folder: Folder, asked: argparse.Namespac
         counts = ", ".join(f"{number:,} {what.replace('_', ' ')}" for what, number in row["counts"].items())
         verdict = "held" if row["held"] else f"DID NOT HOLD ({row['run']} of {row['jobs']} jobs run)"
         print(f"{name:12} {verdict}: {counts or 'nothing counted'}; {row['seconds']:,.0f} s")
-        for found in row["found"]:
-            print(f"    {found}")
+        for line in (*row["found"], *row["noted"]):
+            print(f"    {line}")
     print(f"report: {file}")
     return told
 

@@ -151,6 +151,7 @@ def _row(gate: Gate, jobs: Sequence[Job], folder: Folder) -> dict[str, Any]:
         "seeds": seeds if len(seeds) <= 2 else [seeds[0], "...", seeds[-1]],
         "seconds": round(sum(outcome["seconds"] for outcome in outcomes), 1),
         "found": [f"{found} (again: {one['again']})" for one in bad for found in one["found"]][:FOUND_SHOWN_MAX],
+        "noted": [noted for outcome in outcomes for noted in outcome["noted"]],
     }
 
 

@@ -19,11 +19,6 @@ from tests.simulation.seeds import FRESH, fresh
 PROJECT = Path(__file__).resolve().parents[2]
 LEFT_OUT = {
     "real-network": "NAT, loss and slow links in network namespaces: no journey of this project does that yet.",
-    "mutation": (
-        "Mutants of the cores: the bugs planted by hand (gate teeth, tests/simulation/test_planted_bugs.py) are what "
-        "there is. mutmut would bring nine packages that nothing else here needs, a terminal interface among them, and "
-        "a mutant costs a run of its room's tests: weeks on two cores for the whole. On changed lines alone: not tried."
-    ),
 }
 """Rows of the plan for which there is no gate, and why."""
 
@@ -45,6 +40,8 @@ class Verdict:
     counts: Mapping[str, int]
     found: tuple[str, ...] = ()
     """What did not hold, and how to see it again."""
+    noted: tuple[str, ...] = ()
+    """What is worth reading though it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +152,19 @@ def fuzzed(said: Said) -> Verdict:
     return Verdict(held=not found, counts=counts if taken is None else {**counts, "taken": taken}, found=found)
 
 
+def mutated(said: Said) -> Verdict:
+    """Enough mutants were killed; those that were not are noted one by one."""
+    summary = _summary(said)
+    if summary is None or said.status not in (0, 1):
+        return _failed(said)
+    faults, lived, told = summary["faults"], summary.get("survivors", []), summary.get("said", "")
+    assert isinstance(faults, list) and isinstance(lived, list)
+    counts = {name: int(str(summary[name])) for name in ("mutants", "killed")}
+    held = said.status == 0 and not faults and counts["mutants"] > 0
+    noted = (*([f"{told}"] if told else []), *(f"lived: {one}" for one in lived))
+    return Verdict(held=held, counts=counts, found=tuple(map(str, faults)), noted=noted)
+
+
 # -- jobs
 
 
@@ -242,6 +252,32 @@ def fuzzing(names: list[str], times: int, runs: int, seconds: int, *more: str) -
         for name in names
         for seed in range(1, times + 1)
     ]
+
+
+MUTATED = ("codec", "keys", "consensus", "store", "ledger", "operations")
+"""The rooms of tests.release.mutation, the quick ones first."""
+
+
+def mutating(rooms: tuple[str, ...], sample: int, *more: str) -> list[Job]:
+    """A sample of the mutants of each room, or all of them where there are no more."""
+    return [
+        Job(
+            name=room,
+            command=(
+                *("tests.release.mutation", "--room", room, "--sample", f"{sample}"),
+                *("--seed", "1", "--json", *more),
+            ),
+            judge=mutated,
+            seeds="1",
+        )
+        for room in rooms
+    ]
+
+
+def weakly_tested() -> Job:
+    """A project known to be tested weakly is found so."""
+    command = ("tests.release.mutation", "--planted", "--json")
+    return Job(name="planted", command=command, judge=campaigned("planted_survivors"))
 
 
 def soaking(minutes: str, every_s: str) -> list[Job]:
@@ -332,6 +368,12 @@ GATES = {
             full=lambda: [_pytest("journeys", "tests/journeys")],
             small=lambda: [_pytest("journeys", "tests/journeys/test_words_of_others.py")],
             at_once=1,
+        ),
+        Gate(
+            name="mutation",
+            what="200 mutants each of six rooms: 90 % at least are killed by the room's own tests, the rest are named.",
+            full=lambda: [weakly_tested(), *mutating(MUTATED, 200)],
+            small=lambda: [weakly_tested(), *mutating(("keys",), 5, "--least", "50")],
         ),
         Gate(
             name="soak",

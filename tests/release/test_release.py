@@ -16,7 +16,20 @@ from pathlib import Path
 import pytest
 
 from tests.release.campaign import Folder, go_through, report
-from tests.release.gates import GATES, LEFT_OUT, Gate, Job, Said, Verdict, bitten, campaigned, fuzzed, passed, simulated
+from tests.release.gates import (
+    GATES,
+    LEFT_OUT,
+    Gate,
+    Job,
+    Said,
+    Verdict,
+    bitten,
+    campaigned,
+    fuzzed,
+    mutated,
+    passed,
+    simulated,
+)
 from tests.release.soak import GROWTH_BYTES_MAX, MORE_DESCRIPTORS_MAX, Sample, grown
 
 
@@ -75,6 +88,8 @@ NO = Said(status=1, out="", err="Traceback\nboom")
          Said(status=0, out="x 10 runs, 0 taken, 3/s, seed 1", err="")),
         (passed, Said(status=0, out="..\n2 passed in 1s", err=""),
          Said(status=0, out="SKIPPED [1] node is not there\n1 passed, 1 skipped in 1s", err="")),
+        (mutated, Said(status=0, out=summary(mutants=9, killed=9, survivors=[], faults=[]), err=""),
+         Said(status=1, out=summary(mutants=9, killed=8, survivors=["a.py:1: 1 -> 2"], faults=["88.9 %"]), err="")),
     ],
 )  # fmt: skip
 def test_a_gate_says_no_where_its_program_does(judge: Callable[[Said], Verdict], yes: Said, no: Said) -> None:
@@ -82,6 +97,12 @@ def test_a_gate_says_no_where_its_program_does(judge: Callable[[Said], Verdict],
     assert not judge(no).held and judge(no).found
     assert not judge(NO).held and judge(NO).found
     assert not judge(replace(yes, status=3)).held
+
+
+def test_a_mutant_that_lived_is_named_whether_or_not_enough_were_killed() -> None:
+    told = summary(mutants=20, killed=19, survivors=["a.py:1: 1 -> 2"], faults=[], said="95 %")
+    verdict = mutated(Said(status=0, out=told, err=""))
+    assert (verdict.held, verdict.noted) == (True, ("95 %", "lived: a.py:1: 1 -> 2"))
 
 
 def toy(*codes: int) -> Gate:
