@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger import canonical
 from ledger.canonical import (
     BYTES_MAX,
     CONTAINERS_MAX,
@@ -20,6 +21,7 @@ from ledger.canonical import (
     NotCanonical,
     decode,
     decode_own,
+    decode_unjudged,
     digest,
     encode,
 )
@@ -136,6 +138,62 @@ def test_integers_are_taken_up_to_their_bound_on_both_sides(number: int) -> None
         encode(INTEGER_MAX + 1)
     with pytest.raises(LocalError):
         encode([-INTEGER_MAX - 1])
+
+
+def test_the_bounds_are_those_of_the_specification() -> None:
+    """B-2, B-4: each in digits, since another reader has no names of ours."""
+    assert (INTEGER_MAX, BYTES_MAX, DEPTH_MAX, CONTAINERS_MAX) == (9_007_199_254_740_991, 1_048_576, 16, 20_000)
+    assert decode(b"\xcf\x00\x1f" + b"\xff" * 6) == 9_007_199_254_740_991
+    assert decode(b"\xd3\xff\xe0" + bytes(5) + b"\x01") == -9_007_199_254_740_991
+
+
+def test_maps_in_maps_are_written_no_deeper_than_they_are_read() -> None:
+    """B-4."""
+    deep: Any = 1
+    for _ in range(DEPTH_MAX):
+        deep = {"a": deep}
+    assert decode(encode(deep)) == deep
+    with pytest.raises(LocalError, match="too deeply"):
+        encode({"a": deep})
+
+
+def test_a_value_of_many_bytes_is_read_as_a_small_one_is() -> None:
+    """B-1, B-3: it takes another way through the decoder."""
+    value = {"a": "é", "b": ["text", {"c": bytes(CONTAINERS_MAX)}]}
+    assert decode(encode(value)) == value
+    long = bytes(CONTAINERS_MAX)
+    for wrong in (b"\x81\x01" + encode(long), b"\x82\xa1a\x01\xa1a" + encode(long), b"\x92\xcc\x05" + encode(long)):
+        with pytest.raises(NotCanonical):
+            decode(wrong)
+
+
+@pytest.mark.parametrize(
+    "name", ["5 in two bytes", "a text with a long head", "a key twice", "cut short", "two values"]
+)
+def test_what_is_left_to_its_reader_to_judge_is_the_shortest_form_all_the_same(name: str) -> None:
+    """B-1."""
+    assert decode_unjudged(encode([1, {"a": b"x"}])) == [1, {"a": b"x"}]
+    with pytest.raises(NotCanonical):
+        decode_unjudged(REFUSED[name])
+    with pytest.raises(NotCanonical):
+        decode_unjudged(b"\x91" * 5000 + b"\x01")
+
+
+def test_what_is_remembered_of_key_lists_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B-3: whatever others send, it is a quarter of a mebibyte."""
+    remembered = set[tuple[str, ...]]()
+    monkeypatch.setattr(canonical, "_ORDERLY", remembered)
+    sixteen = {f"{number:x}": number for number in range(16)}
+    for value in (
+        sixteen,
+        {**sixteen, "g": 16},
+        {"a" * 17: 1},
+        {"a" * 16: 1},
+        *({f"{number}": 1} for number in range(2_000)),
+    ):
+        assert decode(encode(value)) == value
+    assert len(remembered) == 1_024
+    assert max(len(keys) for keys in remembered) == 16 == max(len(key) for keys in remembered for key in keys)
 
 
 def test_only_sixteen_levels_are_taken() -> None:

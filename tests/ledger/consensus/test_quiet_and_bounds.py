@@ -5,6 +5,8 @@ SPEC V-12, V-15, V-17 to V-20.
 
 from __future__ import annotations
 
+import pytest
+
 from ledger.consensus.deciding import DEPTH_MAX
 from ledger.consensus.hearing import PROPOSALS_AHEAD_MAX
 from ledger.consensus.pace import DELTA_MS
@@ -107,23 +109,45 @@ def test_nobody_is_skipped_while_more_look_silent_than_may_be_faulty() -> None:
 # -- bounds
 
 
-def test_after_eight_blocks_that_are_not_final_a_leader_only_carries() -> None:
-    """V-15: finality that is stuck fills no memory."""
-    one = Seat(place=0, pending=range(100))
+@pytest.mark.parametrize(("place", "carried"), [(0, 12), (1, 9)])
+def test_after_eight_blocks_that_are_not_final_a_leader_only_carries(place: int, carried: int) -> None:
+    """V-15: finality that is stuck fills no memory; nine stand there where view 12 is led, eight where view 9 is."""
+    one = Seat(place=place, pending=range(100))
     done = one.start()
     parent, height, shown = NETWORK, 1, list[Proposal]()
-    for view in range(1, DEPTH_MAX + 5):
-        if view % 4 == 0:
+    for view in range(1, carried + 1):
+        if view % 4 == place:
             done += one.wait(DELTA_MS)
             shown.append(said(done, Proposal)[-1])
             parent, height = shown[-1].vote.block, height + (shown[-1].block is not None)
-            done = one.hear_votes(*(vote(place, N, view, parent) for place in (1, 2)))
+            others = [other for other in range(4) if other != place]
+            done = one.hear_votes(*(vote(other, N, view, parent) for other in others[:2]))
         else:
             fresh = toy_block(parent, height, view, (1_000 + view,))
             done = one.notarize(fresh)
             parent, height = fresh.header.id, height + 1
-    assert [(made.vote.view, made.block is None) for made in shown] == [(4, False), (8, False), (12, True)]
-    assert one.disk.final == []
+    assert [made.block is None for made in shown] == [made.vote.view == carried for made in shown]
+    assert (shown[-1].vote.view, one.disk.final) == (carried, [])
+    assert DEPTH_MAX == 8
+
+
+def test_a_leader_asks_for_the_block_it_has_to_build_on() -> None:
+    """V-15, V-20: a quorum's certificate came without it."""
+    one, made = Seat(place=2, pending=(9,)), block(1, 5)
+    one.start()
+    done = one.hear_certificates(certificate((0, 1, 3), N, 1, made.header.id))
+    assert [ask.blocks for ask in said(done, Ask)] == [(made.header.id,)]
+    assert said(done, Proposal) == []
+    (proposal,) = said(one.hear(Bodies(blocks=(made,))), Proposal)
+    assert proposal.block is not None and proposal.block.header.parent == made.header.id
+
+
+def test_a_witness_that_may_not_vote_yet_writes_no_block_down() -> None:
+    """V-9, V-21: what stands in the journal was voted for."""
+    one = Seat(place=0, is_cleared=False)
+    one.start()
+    done = one.propose(block(1, 5))
+    assert cast(done) == [] == [made for write in of(done, Write) for made in write.blocks]
 
 
 def test_proposals_and_votes_far_ahead_are_not_kept() -> None:
