@@ -84,18 +84,18 @@ def test_a_deal_moves_exactly_as_the_table_says(state: DealState, event: DealEve
     assert (found and found.value) == expected
 
 
-@pytest.mark.parametrize("state", OPEN)
+@pytest.mark.parametrize("state", sorted(OPEN))
 def test_every_open_call_can_end_without_anybody_else(state: CallState) -> None:
     alone = {CallEvent.SILENCE, CallEvent.EXPIRED}
     assert any(CALL_TABLE.next(state, event) for event in alone)
 
 
-@pytest.mark.parametrize("state", ASKING | PROMISED)
+@pytest.mark.parametrize("state", sorted(ASKING | PROMISED))
 def test_every_deal_that_waits_can_end_without_anybody_else(state: DealState) -> None:
     assert any(DEAL.next(state, event) for event in (DealEvent.OVERDUE, DealEvent.LAPSED))
 
 
-@pytest.mark.parametrize("state", set(DealState) - {DealState.HEARD, DealState.BOOKED})
+@pytest.mark.parametrize("state", sorted(set(DealState) - {DealState.HEARD, DealState.BOOKED}))
 def test_a_final_award_of_ours_is_booked_from_every_state(state: DealState) -> None:
     assert DEAL.next(state, DealEvent.WON) is DealState.BOOKED
 
