@@ -23,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/release",
         description="Run every gate of a release in full, by the same code as each change. Days on two cores.",
-        epilog=f"Left out: {left}",
+        epilog=f"Left out: {left}" if left else None,
     )
     parser.add_argument(
         "--gate", action="append", metavar="NAME", choices=sorted(GATES), help="this one; repeat for more"
