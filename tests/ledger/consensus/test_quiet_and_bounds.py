@@ -142,14 +142,6 @@ def test_a_leader_asks_for_the_block_it_has_to_build_on() -> None:
     assert proposal.block is not None and proposal.block.header.parent == made.header.id
 
 
-def test_a_witness_that_may_not_vote_yet_writes_no_block_down() -> None:
-    """V-9, V-21: what stands in the journal was voted for."""
-    one = Seat(place=0, is_cleared=False)
-    one.start()
-    done = one.propose(block(1, 5))
-    assert cast(done) == [] == [made for write in of(done, Write) for made in write.blocks]
-
-
 def test_proposals_and_votes_far_ahead_are_not_kept() -> None:
     """V-12, V-15."""
     one = Seat()
