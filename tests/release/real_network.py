@@ -236,6 +236,8 @@ def play(name: str, seed: int) -> dict[str, object]:
         except AssertionError as fault:
             report["faults"] = [f"{name}: {fault}"]
         finally:
+            for again in (signal.SIGINT, signal.SIGTERM):  # whoever is told twice to end still leaves nothing behind
+                signal.signal(again, signal.SIG_IGN)
             street.close()
     return report | {"seconds": round(time.monotonic() - began_s, 1)}
 
