@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import trio
 
+from dpnode.belonging import lost
 from dpnode.control.answers import Answer, Done
 from dpnode.control.questions.ledger import LedgerRebuild, LedgerVerify
 from dpnode.control.server import Responder
@@ -50,7 +51,9 @@ async def answer(node: Node, question: LedgerVerify, responder: Responder) -> An
 
 
 async def rebuild(node: Node, question: LedgerRebuild, responder: Responder) -> Answer:
-    """Never beside a running node."""
+    """Never beside a running node; where there is no network, nor was any, that is what is said."""
+    if lost(node.home) is None:
+        node.assembled  # noqa: B018 - raises the sentence that there is no network yet
     raise Problem(FailKind.REFUSED, "the node runs on this ledger: `dpnode down` first, then `dpnode ledger rebuild`")
 
 

@@ -73,6 +73,7 @@ async def rekey(node: Node, question: WitnessRekey, responder: Responder) -> Ans
 
 async def alarms_seen(node: Node, question: LedgerAlarmsSeen, responder: Responder) -> Answer:
     """Forget what was kept of alarms (V-24): their owner has read them."""
+    node.assembled  # noqa: B018 - raises the sentence that there is no network yet
     kept = await node.store.kept(KEPT_ALARM)
     if not question.dry_run:
         await node.store.commit(Commit(kept=[(KEPT_ALARM, key, None) for key, _ in kept]))
