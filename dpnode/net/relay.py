@@ -91,12 +91,16 @@ class Relays:
                 pause_s = min(2 * pause_s, _RETRY_S[1])
 
     async def _reserve(self, peer_id: PeerId, nursery: trio.Nursery) -> bool:
-        with trio.move_on_after(self._settings.dial_deadline_ms / 1000):
-            stream = await open_stream(self._host, peer_id, HOP)
-            try:
-                return await self._transport.reserve(stream, ID(peer_id), nursery)
-            finally:
-                await finish(stream)
+        try:
+            with trio.move_on_after(self._settings.dial_deadline_ms / 1000):
+                stream = await open_stream(self._host, peer_id, HOP)
+                try:
+                    return await self._transport.reserve(stream, ID(peer_id), nursery)
+                finally:
+                    await finish(stream)
+        except (CannotConnect, NetError, Gone) as error:
+            # Caught within the nursery, which would wrap it in a group: a relay that hung up felled the whole room.
+            log.info("no place at the relay %s: %s", show_peer_id(peer_id), error)
         return False
 
 

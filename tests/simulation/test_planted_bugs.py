@@ -21,6 +21,7 @@ from protocol.replication.directory_peer import DirectoryPeer
 from protocol.replication.ledger_peer import LedgerPeer
 from protocol.replication.neighbours import Neighbours
 from protocol.replication.pool import Pool, Verdict
+from protocol.replication.signing import Signing
 from tests.simulation.cluster import Faults, memoised
 from tests.simulation.life import Town
 
@@ -106,7 +107,7 @@ def votes_not_journaled(patch: Patch) -> None:
 
 def lapsed_numbers_left_open(patch: Patch) -> None:
     """What follows a lapsed entry waits for a number that never comes."""
-    patch.setattr(LedgerPeer, "_fill", lambda self, lapsed, now: [])
+    patch.setattr(Signing, "fillers", lambda self, lapsed, time_ms: [])
 
 
 def heights_told_once(patch: Patch) -> None:

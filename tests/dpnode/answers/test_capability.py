@@ -56,7 +56,7 @@ async def test_an_offer_priced_in_a_credit_that_comes_later_is_offered_then(grow
         await asked(ada, CreditOpen(symbol="EUR", redeemable="bread"))
         await until(ada, lambda: not ada.reminders)
         assert list(ada.assembled.offers.offers) == ["Desk printer"]
-        await until(ada, lambda: ada.core.directory.directory.advert(ada.identity.member) is not None)
+        await until_heard(ada, lambda: ada.core.directory.directory.advert(ada.identity.member))
         nursery.cancel_scope.cancel()
 
 
