@@ -54,7 +54,7 @@ async def test_an_offer_priced_in_a_credit_that_comes_later_is_offered_then(grow
         assert reload_offers(ada) == {} and "EUR" in ada.reminders[0]
         nursery.start_soon(keep_offered, ada)
         await asked(ada, CreditOpen(symbol="EUR", redeemable="bread"))
-        await until(ada, lambda: not ada.reminders)
+        await until_heard(ada, lambda: not ada.reminders)
         assert list(ada.assembled.offers.offers) == ["Desk printer"]
         await until_heard(ada, lambda: ada.core.directory.directory.advert(ada.identity.member))
         nursery.cancel_scope.cancel()
