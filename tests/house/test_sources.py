@@ -122,7 +122,7 @@ EVERYWHERE = (*ROOMS, "scripts", "tests")
 CHECKS: tuple[tuple[Check, tuple[str, ...], str], ...] = (
     (too_long, EVERYWHERE, "x = 1\n" * (LINES_MAX + 1)),
     (opens_without_a_sentence, EVERYWHERE, '"""Planted."""\nx = 1'),
-    (unfinished, (*ROOMS, "scripts", "tests"), "# TO" "DO: later"),
+    (unfinished, (*ROOMS, "scripts", "tests"), "import time\ntime.sleep(1)"),
     (catches_everything, (*ROOMS, "scripts"), "try:\n    x = 1\nexcept (ValueError, Exception):\n    pass"),
     (public_without_docstring, ROOMS, "class A:\n    '''A.'''\n    def run(self): ..."),
     (data_that_can_change, CORES, "@dataclass(slots=True)\nclass A: ..."),
